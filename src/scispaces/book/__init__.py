@@ -1,0 +1,1 @@
+"""From executed notebooks to pages: the executor, the job graph's inputs, the Sphinx extension."""

@@ -1,0 +1,47 @@
+"""Lay out the Sphinx source and render it: `_build/stage/` into `_build/html/`."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from scispaces.book.pages import write_check_pages
+from scispaces.evidence import project
+
+
+class RenderError(RuntimeError):
+    """Jupyter Book reported an error or a warning; its own output says which."""
+
+
+def stage(root: Path) -> Path:
+    """Gather what Jupyter Book reads, from scratch: nothing of an earlier build can survive."""
+    folder = root / "_build" / "stage"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(root / "book", folder / "book")
+    shutil.copytree(root / "_build" / "notebooks", folder / "notebooks")
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(root / name, folder / name)
+    write_check_pages(project.load_checks(root), folder / "book" / "checks")
+    return folder
+
+
+def render(root: Path) -> Path:
+    """Render the staged book with warnings as errors, and swap it in only when it is whole.
+
+    Raises:
+        RenderError: if Jupyter Book warns or fails; the previous `_build/html` stays.
+    """
+    folder = stage(root)
+    scratch = root / "_build" / "render"
+    shutil.rmtree(scratch, ignore_errors=True)
+    command = [sys.executable, "-m", "jupyter_book", "build", str(folder)]
+    options = ["--path-output", str(scratch), "--warningiserror", "--nitpick", "--keep-going"]
+    if subprocess.run([*command, *options], check=False).returncode:
+        raise RenderError("Jupyter Book must build without a warning; see its messages above.")
+    html = root / "_build" / "html"
+    shutil.rmtree(html, ignore_errors=True)
+    (scratch / "_build" / "html").rename(html)
+    shutil.rmtree(scratch)
+    return html
