@@ -101,15 +101,18 @@ def _records(
         ValueError: if a number is recorded twice; which one would the page show?
     """
     cells = {cell.execution_count: cell.id for cell in notebook.cells if cell.cell_type == "code"}
-    stored = project.load_recorded(root, chapter).get("provenance")
+    origins = {
+        "study": project.load_study(root, chapter),
+        "recall": project.load_recorded(root, chapter).get("provenance"),
+    }
     records: dict[str, dict[str, Any]] = {}
     for line in lines:
         identifier = line.pop("id")
         if identifier in records:
             raise ValueError(f"A number must be recorded once. Got {identifier!r} twice.")
         line["cell"] = cells[line["cell"]]
-        if line["state"] == "recorded":
-            line["provenance"] = stored
+        if origin := line.pop("origin"):
+            line["provenance"] = origins[origin]
         records[identifier] = line
     return records
 

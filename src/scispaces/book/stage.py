@@ -45,3 +45,10 @@ def render(root: Path) -> Path:
     (scratch / "_build" / "html").rename(html)
     shutil.rmtree(scratch)
     return html
+
+
+if __name__ == "__main__":
+    try:
+        render(project.find_root())
+    except RenderError as error:
+        sys.exit(str(error))

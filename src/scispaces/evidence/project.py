@@ -49,9 +49,15 @@ def load_results(root: Path) -> dict[str, dict[str, Any]]:
 
 
 def load_recorded(root: Path, chapter: str) -> dict[str, Any]:
-    """Return `data/recorded/<chapter>.json`: the chapter's stored numbers and their provenance."""
+    """Return `data/recorded/<chapter>.json`: stored numbers and where they come from."""
     path = root / "data" / "recorded" / f"{chapter}.json"
     return _read_json(path) if path.is_file() else {"chapter": chapter, "records": {}}
+
+
+def load_study(root: Path, chapter: str) -> dict[str, Any] | None:
+    """Return `data/recorded/<chapter>/study.json`: where the stored trials come from, if any."""
+    path = root / "data" / "recorded" / chapter / "study.json"
+    return _read_json(path) if path.is_file() else None
 
 
 def load_checks(root: Path) -> dict[str, dict[str, list[dict[str, Any]]]]:

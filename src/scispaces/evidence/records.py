@@ -54,6 +54,7 @@ def record(
         "interval": None if interval is None else [float(limit) for limit in interval],
         "note": note,
         "state": "recorded" if recorded else "verified",
+        "origin": "study" if recorded else None,
     }
     _land(line)
     return value
@@ -75,7 +76,7 @@ def recall(identifier: str) -> Any:
             f"`identifier` must be stored in data/recorded/{chapter}.json. Got {identifier!r}."
         )
     entry = stored[identifier]
-    _land({"id": identifier, **entry, "state": "recorded"})
+    _land({"id": identifier, **entry, "state": "recorded", "origin": "recall"})
     return entry["value"]
 
 
