@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import astuple
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -146,13 +147,14 @@ def study(
     output: Annotated[Path, typer.Option(help="the JSON lines file to write")],
 ) -> None:
     """Run one block of a chapter's full study (a job of `make record`)."""
-    from scispaces import studies
+    _require_chapter(chapter, find_root())
     from scispaces.evidence.store import process_provenance, write_block
 
-    if block not in studies.blocks(chapter):
-        known = studies.blocks(chapter)
-        _refuse(f"`BLOCK` must be a block of {chapter!r}. Got {block!r}.", block, known)
-    rows = studies.run_block(chapter, block)
+    module = import_module(f"scispaces.studies.{chapter.replace('-', '_')}")
+    blocks = module.blocks("full")
+    if block not in blocks:
+        _refuse(f"`BLOCK` must be a block of {chapter!r}. Got {block!r}.", block, blocks)
+    rows = module.run_block(block, "full")
     write_block(output, rows, process_provenance(find_root()))
 
 

@@ -34,12 +34,12 @@ def notebook_modules(path: Path, graph: grimp.ImportGraph) -> set[str]:
     """Return every module of ours that a notebook imports, directly or through others."""
     notebook = read_notebook(path)
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    return _closure(_imports(sources), graph)
+    return closure(_imports(sources), graph)
 
 
 def script_modules(paths: Iterable[Path], graph: grimp.ImportGraph) -> set[str]:
     """Return every module of ours that Python files import, directly or through others."""
-    return _closure(_imports(path.read_text(encoding="utf-8") for path in paths), graph)
+    return closure(_imports(path.read_text(encoding="utf-8") for path in paths), graph)
 
 
 def build_graph() -> grimp.ImportGraph:
@@ -66,8 +66,8 @@ def _imports(sources: Iterable[str]) -> set[str]:
     return {name for name in names if name.partition(".")[0] == PACKAGE}
 
 
-def _closure(names: set[str], graph: grimp.ImportGraph) -> set[str]:
-    """Follow imports to the end; importing `a.b.c` also runs `a` and `a.b`."""
+def closure(names: set[str], graph: grimp.ImportGraph) -> set[str]:
+    """Return the modules that importing `names` runs; importing `a.b.c` also runs `a` and `a.b`."""
     found: set[str] = set()
     waiting = {name for name in names if name in graph.modules}
     while waiting:
