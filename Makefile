@@ -52,9 +52,10 @@ site-check: $(INSTALLED) ## open every built page in headless Chromium and check
 clean: ## remove everything that was built
 	rm -rf _build .snakemake
 
-$(INSTALLED): requirements.lock pyproject.toml
+$(INSTALLED): requirements.lock pyproject.toml workflow/jupyterlab.json
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --progress-bar on -r requirements.lock
 	.venv/bin/python -m pip install --no-deps --no-build-isolation -e .
 	.venv/bin/python -m ipykernel install --sys-prefix --name python3
+	install -D -m 644 workflow/jupyterlab.json .venv/share/jupyter/lab/settings/overrides.json
 	touch $@

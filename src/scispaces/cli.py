@@ -122,7 +122,7 @@ def cite(
         path = root / "notebooks" / f"{slug}.md"
         known += [equation.label for equation in find_equations(path.read_text(encoding="utf-8"))]
         if label in known:
-            print(citation(label, header(path)["title"], _page_url(slug), style))
+            print(citation(label, header(path)["title"], _address(slug, label), style))
             return
     _refuse(f"`LABEL` must be an equation of the book. Got {label!r}.", label, known)
 
@@ -240,10 +240,10 @@ def _refuse(sentence: str, got: str, known: list[str]) -> None:
     raise typer.Exit(2)
 
 
-def _page_url(slug: str) -> str:
-    """Return the address of a chapter's page, if `SCISPACES_URL` says where the book is served."""
-    base = os.environ.get("SCISPACES_URL", "")
-    return f"{base.rstrip('/')}/notebooks/{slug}.html" if base else ""
+def _address(slug: str, label: str) -> str:
+    """Return an equation's permalink, if `SCISPACES_URL` says where the book is served."""
+    base = os.environ.get("SCISPACES_URL", "").rstrip("/")
+    return f"{base}/notebooks/{slug}.html#equation-{label}" if base else ""
 
 
 if __name__ == "__main__":
