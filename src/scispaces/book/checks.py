@@ -1,0 +1,150 @@
+"""Checks as the pages show them: one entry for each test function, and a page of their sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from scispaces.book.html import element, raw
+from scispaces.book.tracking import depend, facts_of
+
+Checks = Mapping[str, Mapping[str, list[dict[str, Any]]]]
+
+
+def merged(checks: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one check for each test function: the cases of a parametrised test belong together.
+
+    `cases` counts them; the outcome is `passed` only if every case passed.
+    """
+    functions: dict[str, dict[str, Any]] = {}
+    for check in checks:
+        name = check["test"].partition("[")[0]
+        entry = functions.setdefault(name, {**check, "test": name, "cases": 0})
+        entry["cases"] += 1
+        if check["outcome"] != "passed":
+            entry["outcome"] = check["outcome"]
+    return list(functions.values())
+
+
+def outcome_counts(checks: list[dict[str, Any]]) -> str:
+    """Return how the checks of one thing went, in words.
+
+    Example:
+        >>> outcome_counts([{"outcome": "passed"}, {"outcome": "failed"}])
+        '1 of 2 checks passed'
+    """
+    passed = sum(check["outcome"] == "passed" for check in checks)
+    if not checks:
+        return "no check"
+    if passed < len(checks):
+        return f"{passed} of {len(checks)} checks passed"
+    return f"{passed} check{'s' if passed > 1 else ''} passed"
+
+
+def check_chapter(check: Mapping[str, Any]) -> str:
+    """Return the chapter a check belongs to, read from its file's place.
+
+    Example:
+        >>> check_chapter({"file": "tests/equations/word_transport/test_bounds.py"})
+        'word-transport'
+        >>> check_chapter({"file": "tests/discrepancies/test_zlpr.py"})
+        'zlpr'
+    """
+    path = PurePosixPath(check["file"])
+    name = path.stem.removeprefix("test_") if len(path.parts) < 4 else path.parts[2]
+    return name.replace("_", "-")
+
+
+def check_link(check: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the page and the fragment where a check's source is shown.
+
+    Example:
+        >>> check_link({"test": "tests/equations/zlpr/test_loss.py::test_limit[3]",
+        ...             "file": "tests/equations/zlpr/test_loss.py"})
+        ('book/checks/zlpr', 'loss-limit')
+    """
+    stem = PurePosixPath(check["file"]).stem.removeprefix("test_")
+    function = check["test"].partition("[")[0].rpartition("::")[2].removeprefix("test_")
+    return f"book/checks/{check_chapter(check)}", nodes.make_id(f"{stem}-{function}")
+
+
+def write_check_pages(checks: Checks, folder: Path) -> list[Path]:
+    """Write one Markdown page for each chapter that has checks; return the pages.
+
+    A page holds a title and a `{check-sources}` directive; the sources come in when it is read, so
+    the pages stay right when checks change. A page whose text is right is left alone.
+
+    Args:
+        checks: what `scispaces.evidence.load_checks` returns.
+        folder: the folder for the pages, `book/checks/` of the Sphinx source.
+    """
+    chapters = sorted(
+        {check_chapter(check) for table in checks.values() for entry in table.values()
+         for check in entry}
+    )  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for chapter in chapters:
+        text = (
+            f"# Checks: {chapter}\n\n"
+            f"Each test below checks an equation of chapter `{chapter}`, or an entry of the\n"
+            "[register of discrepancies](../discrepancies.md). The build that made this page ran\n"
+            f"them all.\n\n```{{check-sources}} {chapter}\n```\n"
+        )
+        path = folder / f"{chapter}.md"
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+        written.append(path)
+    return written
+
+
+class CheckSourcesDirective(SphinxDirective):
+    """`{check-sources} chapter`: the source of every check of a chapter, one anchor each."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        facts = facts_of(self.env.app)
+        depend(self.env, [facts.checks_file])
+        aims: dict[str, tuple[dict[str, Any], list[str]]] = {}
+        for table in facts.checks.values():
+            for aim, entries in table.items():
+                for check in merged(entries):
+                    if check_chapter(check) == self.arguments[0]:
+                        aims.setdefault(check["test"], (check, []))[1].append(aim)
+        return [self._section(check, sorted(names)) for check, names in aims.values()]
+
+    def _section(self, check: dict[str, Any], aims: list[str]) -> nodes.Node:
+        anchor = check_link(check)[1]
+        name = check["test"].rpartition("::")[2].removeprefix("test_").replace("_", " ")
+        section = nodes.section(ids=[anchor], names=[anchor])
+        section += nodes.title("", name[:1].upper() + name[1:])
+        section += nodes.paragraph("", "", *self.state.inline_text(check["says"], self.lineno)[0])
+        cases = f", {check['cases']} cases" if check["cases"] > 1 else ""
+        section += element(
+            "p",
+            outcome(check),
+            f"{cases}. Checks ",
+            *[part for aim in aims for part in (nodes.literal("", aim), nodes.Text(" "))],
+            raw(f'<span class="check-file">{check["file"]}, line {check["line"]}</span>'),
+        )
+        source = nodes.literal_block(check["source"], check["source"], language="python")
+        self.set_source_info(source)
+        section += source
+        return section
+
+
+def outcome(check: Mapping[str, Any]) -> nodes.Node:
+    """Return the outcome of one check as a word with a mark."""
+    state = "passed" if check["outcome"] == "passed" else "failed"
+    return element("span", check["outcome"], class_=f"state state-{state}")
+
+
+def setup(app: Sphinx) -> None:
+    """Register the directive."""
+    app.add_directive("check-sources", CheckSourcesDirective)

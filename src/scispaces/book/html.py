@@ -1,0 +1,89 @@
+"""One docutils node for any HTML element, so that generated pages are built from real nodes.
+
+Text and maths inside such elements stay searchable, translatable and known to MathJax, which a
+block of raw HTML is not.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+_MARKS = re.compile(r"\$(?P<math>[^$]+)\$|`(?P<code>[^`]+)`|\*(?P<emphasis>[^*\s][^*]*)\*")
+
+
+class html_element(nodes.General, nodes.Inline, nodes.Element):
+    """An HTML element: `tag` and its `attributes`; any nodes as children."""
+
+
+def element(tag: str, *children: nodes.Node | str, **attributes: str) -> html_element:
+    """Return an element; `class_` and `for_` lose their underscore, other `_` become `-`.
+
+    Strings become text. An `id` is also the node's docutils id, so that links can find it.
+    """
+    named = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
+    node = html_element("", tag=tag, attributes=named)
+    if "id" in named:
+        node["ids"].append(named["id"])
+    for child in children:
+        node += nodes.Text(child) if isinstance(child, str) else child
+    return node
+
+
+def raw(markup: str) -> nodes.raw:
+    """Return markup that goes to the HTML page as it is."""
+    return nodes.raw("", markup, format="html")
+
+
+def inline_markup(text: str) -> str:
+    """Return one line of Markdown (maths, code, emphasis) as HTML, for places without nodes.
+
+    Example:
+        >>> inline_markup("the *sum* `a<b`")
+        'the <em>sum</em> <code>a&lt;b</code>'
+    """
+    parts, end = [], 0
+    for match in _MARKS.finditer(text):
+        parts.append(escape(text[end : match.start()]))
+        if match["math"]:
+            tex = escape(match["math"])
+            parts.append(f'<span class="math notranslate nohighlight">\\({tex}\\)</span>')
+        elif match["code"]:
+            parts.append(f"<code>{escape(match['code'])}</code>")
+        else:
+            parts.append(f"<em>{escape(match['emphasis'])}</em>")
+        end = match.end()
+    return "".join(parts) + escape(text[end:])
+
+
+def plain_markup(text: str) -> str:
+    """Return one line of Markdown as plain text, for names that can hold no markup."""
+    return _MARKS.sub(lambda match: next(filter(None, match.groups())), text)
+
+
+def setup(app: Sphinx) -> None:
+    """Teach the writers the node; formats other than HTML see only the children."""
+    app.add_node(html_element, html=(_open, _close), text=_silent, latex=_silent, man=_silent)
+
+
+def _open(writer: Any, node: html_element) -> None:
+    attributes = "".join(
+        f' {name}="{escape(value)}"' if value else f" {name}"
+        for name, value in node["attributes"].items()
+    )
+    writer.body.append(f"<{node['tag']}{attributes}>")
+
+
+def _close(writer: Any, node: html_element) -> None:
+    writer.body.append(f"</{node['tag']}>")
+
+
+def _nothing(writer: Any, node: html_element) -> None:
+    """Leave the children to themselves."""
+
+
+_silent = (_nothing, _nothing)
