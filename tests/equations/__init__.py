@@ -1,0 +1,1 @@
+"""Checks of the displayed equations, one package per chapter."""

@@ -1,0 +1,63 @@
+"""Every wrong version of every formula must fail one of that formula's checks."""
+
+import functools
+
+import pytest
+import tests.equations.zlpr
+from tests.equations import mutation
+from tests.equations.zlpr import formulas as zlpr_formulas
+
+CHAPTERS = {"zlpr": (tests.equations.zlpr, zlpr_formulas)}
+
+# Mutants that compute the same thing, each with the reason why.
+EQUIVALENT: dict[str, dict[str, str]] = {}
+
+
+@functools.cache
+def _chapter(chapter):
+    package, module = CHAPTERS[chapter]
+    return module, mutation.formulas_of(module), mutation.checks_of(package)
+
+
+LABELS = [(chapter, label) for chapter in CHAPTERS for label in _chapter(chapter)[1]]
+KILLED: dict[str, int] = {}
+
+
+@pytest.mark.parametrize(("chapter", "label"), LABELS, ids=[label for _, label in LABELS])
+def test_every_mutant_of_the_formula_fails_a_check(chapter, label):
+    module, formulas, checks = _chapter(chapter)
+    equivalent = EQUIVALENT.get(label, {})
+    survivors, killed = [], 0
+    for mutant in mutation.mutants(formulas[label]):
+        if mutant.description in equivalent:
+            continue
+        if mutation.survives(label, mutation.build(mutant, module), module, checks[label]):
+            survivors.append(mutant.description)
+        else:
+            killed += 1
+    KILLED[label] = killed
+    assert not survivors
+    assert killed > 0
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_formula_is_checked_and_every_check_has_a_formula(chapter):
+    _, formulas, checks = _chapter(chapter)
+    assert set(formulas) == set(checks)
+
+
+@pytest.mark.parametrize("label", EQUIVALENT)
+def test_listed_equivalents_exist(label):
+    _, formulas, _ = _chapter("zlpr")
+    found = {mutant.description for mutant in mutation.mutants(formulas[label])}
+    assert set(EQUIVALENT[label]) <= found
+
+
+def test_an_unmutated_formula_survives_and_a_wrong_one_does_not():
+    module, _, checks = _chapter("zlpr")
+    right = module.zlpr_value_at_zero
+    assert mutation.survives("zlpr-value-at-zero", right, module, checks["zlpr-value-at-zero"])
+    assert not mutation.survives(
+        "zlpr-value-at-zero", lambda p, n: right(p, n) + 1e-9, module, checks["zlpr-value-at-zero"]
+    )
+    assert module.zlpr_value_at_zero is right
