@@ -18,6 +18,7 @@ from scispaces.evidence import find_root, load_claims, load_results
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
     help="Scientific Spaces, Verified: run its chapters, check its numbers, cite its equations.",
     epilog="Run it inside the checkout. SCISPACES_DATA=DIR names a folder that holds data files.",
 )

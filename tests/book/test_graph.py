@@ -12,6 +12,7 @@ jupytext:
     extension: .md
     format_name: myst
 kernelspec:
+  display_name: Python 3
   name: python3
 scispaces:
   title: A chapter

@@ -20,6 +20,7 @@ jupytext:
     extension: .md
     format_name: myst
 kernelspec:
+  display_name: Python 3
   name: python3
 scispaces:
   title: A chapter
@@ -75,16 +76,9 @@ def checkout(tmp_path_factory):
 
 
 def command(*options):
-    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", "workflow/Snakefile"]
-    return [
-        *snakemake,
-        "--cores",
-        "2",
-        "--nolock",
-        "--rerun-incomplete",
-        *options,
-        "_build/verified",
-    ]
+    snakemake = [sys.executable, "-m", "snakemake", "_build/verified", "--cores", "2"]
+    flags = ["--snakefile", "workflow/Snakefile", "--nolock", "--rerun-incomplete"]
+    return [*snakemake, *flags, *options]
 
 
 def environment():
@@ -172,9 +166,10 @@ def test_a_killed_execution_leaves_nothing_half_written(built):
     time.sleep(2)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    assert deadline > time.monotonic(), "the execution never began"
     result = built / "_build/results/second.json"
     assert not result.exists() or result.read_text() == before
-    write_chapter(built, "second", "datasets")
+    write_chapter(built, "second", "datasets", pause=0.5)
     assert "rule execute:" in snakemake(built)
     assert results(built, "second")["records"]["second/one"]["value"] == 1
     assert "Nothing to be done" in snakemake(built)

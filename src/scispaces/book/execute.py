@@ -17,6 +17,7 @@ from scispaces.book import graph
 from scispaces.evidence import project, provenance
 
 PROFILES = ("quick", "full")
+_KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 _FINISH = "from scispaces.evidence.records import finish\n\nfinish()"
 
 
@@ -73,6 +74,7 @@ def execute(chapter: str, profile: str, root: Path) -> None:
 def _run(source: Path, profile: str, records: Path, root: Path) -> Any:
     """Return the executed notebook; papermill knows only files, so it gets one."""
     notebook = graph.read_notebook(source)
+    notebook.metadata["kernelspec"] = _KERNEL
     notebook.cells.append(nbformat.v4.new_code_cell(_FINISH))
     for number, cell in enumerate(notebook.cells):
         cell.id = f"{source.stem}-{number:03d}"  # jupytext draws random ones
@@ -82,7 +84,7 @@ def _run(source: Path, profile: str, records: Path, root: Path) -> Any:
     os.environ["SCISPACES_RECORDS"] = str(records)
     try:
         executed = papermill.execute_notebook(
-            path, path, {"profile": profile}, kernel_name="python3", cwd=root, progress_bar=True
+            path, path, {"profile": profile}, cwd=root, progress_bar=True
         )
     except papermill.PapermillExecutionError:
         project.write_atomically(failed, path.read_text(encoding="utf-8"))

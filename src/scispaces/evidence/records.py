@@ -103,7 +103,8 @@ def _land(line: dict[str, Any]) -> None:
     from IPython.core.getipython import get_ipython
 
     shell = get_ipython()
-    line["cell"] = shell.execution_count if shell else None
+    # The number of inputs so far is this cell's count; IPython's own counter is already ahead.
+    line["cell"] = len(shell.user_ns["In"]) - 1 if shell else None
     with Path(target).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 
