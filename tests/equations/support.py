@@ -48,7 +48,9 @@ def draw_unit(count: int, seed: int) -> list[Any]:
 
 
 def assert_agree(left: Any, right: Any, tolerance: float = TIGHT) -> None:
-    """Assert that two numbers agree, relative to the larger of them and 1."""
+    """Assert that two finite numbers agree, relative to the larger of them and 1."""
+    assert mpmath.isfinite(left)
+    assert mpmath.isfinite(right)
     scale = max(1, abs(left), abs(right))
     assert abs(left - right) <= tolerance * scale, f"{left} and {right} differ"
 

@@ -78,8 +78,8 @@ def test_loss_bounds_the_number_of_wrong_labels(pos, neg):
     assert_agree(mpmath.log(high), _loss(pos, neg))
     low, high = formulas.zlpr_error_count(_numbers([0, 0]), _numbers([0, 0, 0]))
     assert (low, high) == (12, 12)
-    low, high = formulas.zlpr_error_count(_numbers([300, -1]), _numbers([-300, 2]))
-    assert low == 4
+    low, high = formulas.zlpr_error_count(_numbers([300, -1, 0.5]), _numbers([-300, 2, 3]))
+    assert low == (1 + 2) * (1 + 1)
 
 
 @pytest.mark.equation("zlpr-subset-error")
@@ -98,6 +98,8 @@ def test_loss_over_log_two_bounds_the_subset_error(pos, neg):
         assert_agree(bound, 1)
         assert wrong
     assert formulas.zlpr_subset_error(_numbers([1]), _numbers([-1]))[0] is False
+    assert formulas.zlpr_subset_error(_numbers([1]), _numbers([-1, 1]))[0] is True
+    assert formulas.zlpr_subset_error(_numbers([1, -1]), _numbers([-1]))[0] is True
 
 
 @pytest.mark.equation("zlpr-pair-count")

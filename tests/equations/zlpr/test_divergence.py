@@ -61,7 +61,8 @@ def test_divergence_is_at_most_a_quarter_of_the_squared_distance(first, second):
     value = sum((_sigmoid(s) - _sigmoid(r)) * (s - r) for s, r in zip(first, second, strict=True))
     assert_rising(value, formulas.zlpr_divergence_bound(first, second))
     s, r = mpmath.mpf("1e-12"), mpmath.mpf("-2e-12")
-    ratio = (_sigmoid(s) - _sigmoid(r)) * (s - r) / formulas.zlpr_divergence_bound([s], [r])
+    two_labels = 2 * (_sigmoid(s) - _sigmoid(r)) * (s - r)
+    ratio = two_labels / formulas.zlpr_divergence_bound([s, r], [r, s])
     assert_agree(ratio, 1, 1e-20)
 
 
