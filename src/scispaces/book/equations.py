@@ -16,7 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from scispaces.book.checks import check_link, merged, outcome_counts
 from scispaces.book.equations_source import cite, plain_tex
-from scispaces.book.html import element, raw
+from scispaces.book.html import element, inline_markup, raw
 from scispaces.book.numbers import without_evidence
 from scispaces.book.tracking import depend, facts_of, page_data, pages, warn
 
@@ -215,7 +215,7 @@ def _checks_markup(app: Sphinx, docname: str, label: str) -> str:
     rows = "".join(
         f'<li><span class="state {_state_class([check])}">{escape(check["outcome"])}</span> '
         f'<a href="{escape(_from_page(app, docname, check_link(check)))}">'
-        f"{escape(check['says'])}</a></li>"
+        f"{inline_markup(check['says'])}</a></li>"
         for check in checks
     )
     return f'<ul class="checks">{rows}</ul>'

@@ -27,11 +27,11 @@ _MARKED = re.compile(r"\\evidence\{(?P<anchor>[\w-]+)\}\{(?P<tex>(?:[^{}]|\{[^{}
 _EXPONENT = re.compile(r"(?P<mantissa>.*\d)e(?P<sign>[+-])0*(?P<digits>\d+)(?P<rest>.*)", re.DOTALL)
 
 
-class number_reference(nodes.Inline, nodes.TextElement):
+class evidence_number(nodes.Inline, nodes.TextElement):
     """A number in prose, a link to its evidence."""
 
 
-class number_in_maths(nodes.Inline, nodes.TextElement):
+class evidence_number_in_maths(nodes.Inline, nodes.TextElement):
     """The keyboard's way to the evidence of a number inside a formula."""
 
 
@@ -46,7 +46,7 @@ class NumberRole(SphinxRole):
             warn(self.env, self.env.docname, f"{{num}}: {error}", self.get_location())
             return [nodes.problematic(self.rawtext, f"?{self.text}?")], []
         anchor = _use(self.env, number)
-        node = number_reference(number.text, anchor=anchor, timing=number.claim.kind == "timing")
+        node = evidence_number(number.text, anchor=anchor, timing=number.claim.kind == "timing")
         node += typeset(number.text)
         return [node], []
 
@@ -93,8 +93,8 @@ def setup(app: Sphinx) -> None:
     app.add_role("num", NumberRole())
     app.add_role("given", GivenRole())
     silent = (_nothing, _nothing)
-    app.add_node(number_reference, html=(_open_number, _close_link), text=silent, latex=silent)
-    app.add_node(number_in_maths, html=(_open_maths_note, _close_link), text=silent, latex=silent)
+    app.add_node(evidence_number, html=(_open_number, _close_link), text=silent, latex=silent)
+    app.add_node(evidence_number_in_maths, html=(_open_maths_note, _close_link), text=silent, latex=silent)
     app.connect("doctree-read", _fill_maths, priority=400)
     app.connect("doctree-resolved", _link_maths)
     app.connect("html-page-context", _append_notes)
@@ -158,7 +158,7 @@ def _link_maths(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         node.children = []
         node += nodes.Text(tex)
         notes = [
-            number_in_maths(text, "", nodes.Text("Where "), *typeset(text),
+            evidence_number_in_maths(text, "", nodes.Text("Where "), *typeset(text),
                             nodes.Text(" comes from"), anchor=anchor,
                             timing="volatile" in node["classes"])
             for anchor, text in node["scispaces_numbers"]
@@ -186,7 +186,7 @@ def _address(writer: Any, node: nodes.Element) -> str:
     return escape(f"{page}#{node['anchor']}")
 
 
-def _open_number(writer: Any, node: number_reference) -> None:
+def _open_number(writer: Any, node: evidence_number) -> None:
     classes = "num volatile" if node["timing"] else "num"
     writer.body.append(
         f'<a class="{classes}" href="{_address(writer, node)}" '
@@ -194,7 +194,7 @@ def _open_number(writer: Any, node: number_reference) -> None:
     )
 
 
-def _open_maths_note(writer: Any, node: number_in_maths) -> None:
+def _open_maths_note(writer: Any, node: evidence_number_in_maths) -> None:
     classes = "num num-note volatile" if node["timing"] else "num num-note"
     writer.body.append(
         f'<a class="{classes}" href="{_address(writer, node)}" '

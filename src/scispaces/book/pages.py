@@ -7,7 +7,8 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+from sphinx.util.osutil import relative_uri
 
 from scispaces.book.checks import check_link, merged, outcome, write_check_pages
 from scispaces.book.facts import Facts, claim_anchor
@@ -172,6 +173,16 @@ class DiscrepancyRegisterDirective(SphinxDirective):
         return made
 
 
+class SiteFileRole(SphinxRole):
+    """`` {site-file}`evidence.json` ``: a link to a file at the root of the site."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        page = self.env.app.builder.get_target_uri(self.env.docname)
+        link = nodes.reference("", "", nodes.literal("", self.text), internal=True)
+        link["refuri"] = relative_uri(page, self.text)
+        return [link], []
+
+
 def evidence_document(app: Sphinx) -> list[dict[str, Any]]:
     """Return what `evidence.json` says: one entry for each claim of the book, by id.
 
@@ -198,7 +209,8 @@ def evidence_document(app: Sphinx) -> list[dict[str, Any]]:
 
 
 def setup(app: Sphinx) -> None:
-    """Register the directives."""
+    """Register the directives and the role."""
+    app.add_role("site-file", SiteFileRole())
     app.add_directive("evidence-table", EvidenceTableDirective)
     app.add_directive("discrepancy-register", DiscrepancyRegisterDirective)
 
