@@ -48,7 +48,7 @@ def list_chapters() -> None:
     from scispaces.book.graph import header
     from scispaces.evidence.project import chapters
 
-    root = find_root()
+    root = _root()
     claims, results = load_claims(root), load_results(root)
     table = Table("chapter", "title", "claims", "equations", "built", box=None)
     for slug in chapters(root):
@@ -71,7 +71,7 @@ def run(
     ] = Profile.quick,
 ) -> None:
     """Execute a chapter's notebook and write its results, whether or not anything changed."""
-    root = find_root()
+    root = _root()
     _require_chapter(chapter, root)
     from scispaces.book.execute import execute
 
@@ -86,7 +86,7 @@ def verify_claims(
     from scispaces.evidence.project import chapters
     from scispaces.evidence.verify import verify
 
-    root = find_root()
+    root = _root()
     if chapter is not None:
         _require_chapter(chapter, root)
     slugs = [chapter] if chapter else chapters(root)
@@ -118,7 +118,7 @@ def cite(
     from scispaces.evidence.project import chapters
 
     known = []
-    root = find_root()
+    root = _root()
     for slug in chapters(root):
         path = root / "notebooks" / f"{slug}.md"
         known += [equation.label for equation in find_equations(path.read_text(encoding="utf-8"))]
@@ -133,7 +133,7 @@ def lint_chapters() -> None:
     """Check the chapters' text: no typed result, every equation labelled and checked."""
     from scispaces.book.lint import lint
 
-    findings = lint(find_root())
+    findings = lint(_root())
     for finding in findings:
         console.print(str(finding), markup=False, soft_wrap=True)
     if findings:
@@ -148,7 +148,7 @@ def study(
     output: Annotated[Path, typer.Option(help="the JSON lines file to write")],
 ) -> None:
     """Run one block of a chapter's full study (a job of `make record`)."""
-    _require_chapter(chapter, find_root())
+    _require_chapter(chapter, _root())
     from scispaces.evidence.store import process_provenance, write_block
 
     module = import_module(f"scispaces.studies.{chapter.replace('-', '_')}")
@@ -156,7 +156,7 @@ def study(
     if block not in blocks:
         _refuse(f"`BLOCK` must be a block of {chapter!r}. Got {block!r}.", block, blocks)
     rows = module.run_block(block, "full")
-    write_block(output, rows, process_provenance(find_root()))
+    write_block(output, rows, process_provenance(_root()))
 
 
 @app.command()
@@ -169,7 +169,7 @@ def record(
     """Store what has been run under data/recorded, for builds that cannot run it."""
     from scispaces.evidence.store import store_numbers, store_study
 
-    root = find_root()
+    root = _root()
     if study:
         stored = store_study(root, chapter)
     else:
@@ -222,6 +222,15 @@ def _folders() -> list[str]:
     from scispaces import datasets
 
     return sorted({name.rpartition("/")[0] for name in datasets.registry()})
+
+
+def _root() -> Path:
+    """Return the checkout's folder, or stop with a sentence."""
+    try:
+        return find_root()
+    except FileNotFoundError as error:
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
 
 
 def _require_chapter(chapter: str, root: Path) -> None:

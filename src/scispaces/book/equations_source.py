@@ -77,7 +77,7 @@ def cite(label: str, chapter_title: str, url: str, style: str) -> str:
     Args:
         label: the equation's label, such as `zlpr-loss`.
         chapter_title: the title of its chapter, plain text.
-        url: where the equation stands, with its fragment.
+        url: where the equation stands, with its fragment; "" leaves the address out.
         style: `bibtex`, `apa` or `text`.
 
     Raises:
@@ -90,12 +90,12 @@ def cite(label: str, chapter_title: str, url: str, style: str) -> str:
     if style not in CITATION_STYLES:
         raise ValueError(f"`style` must be one of {', '.join(CITATION_STYLES)}. Got {style!r}.")
     if style == "text":
-        return f"Equation {label}, in “{chapter_title}”, {BOOK_TITLE} ({BOOK_YEAR}). {url}"
+        return f"Equation {label}, in “{chapter_title}”, {BOOK_TITLE} ({BOOK_YEAR}). {url}".rstrip()
     if style == "apa":
         return (
             f"{BOOK_AUTHORS}. ({BOOK_YEAR}). Equation {label}. In {chapter_title}. "
             f"{BOOK_TITLE}. {url}"
-        )
+        ).rstrip()
     fields = {
         "author": f"{{{BOOK_AUTHORS}}}",
         "title": f"Equation \\texttt{{{label}}}, in {_bibtex(chapter_title)}",
@@ -103,7 +103,7 @@ def cite(label: str, chapter_title: str, url: str, style: str) -> str:
         "year": str(BOOK_YEAR),
         "url": url,
     }
-    body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
+    body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items() if value)
     return f"@incollection{{scispaces-{label},\n{body}\n}}"
 
 

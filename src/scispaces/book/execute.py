@@ -13,6 +13,7 @@ from typing import Any
 import nbformat
 import papermill
 
+from scispaces import datasets
 from scispaces.book import graph
 from scispaces.evidence import project, provenance
 
@@ -38,6 +39,9 @@ def execute(chapter: str, profile: str, root: Path) -> None:
     """
     source = root / "notebooks" / f"{chapter}.md"
     declared = tuple(graph.header(source).get("data", ()))
+    for name in datasets.registry():
+        if name.startswith(declared) and not datasets.available(name):
+            print(f"{name} is neither here nor downloadable: {chapter} shows recorded numbers.")
     started, clock = datetime.now(UTC), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         records = Path(folder) / "records.jsonl"
