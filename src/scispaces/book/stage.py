@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from scispaces.book.pages import write_check_pages
+import yaml
+
+from scispaces.book.checks import write_check_pages
 from scispaces.evidence import project
 
 
@@ -21,8 +24,10 @@ def stage(root: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(root / "book", folder / "book")
     shutil.copytree(root / "_build" / "notebooks", folder / "notebooks")
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy(root / name, folder / name)
+    shutil.copy(root / "_toc.yml", folder)
+    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+    config["html"]["baseurl"] = os.environ.get("SCISPACES_URL", "")  # where it will be served
+    (folder / "_config.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
     write_check_pages(project.load_checks(root), folder / "book" / "checks")
     return folder
 
@@ -36,7 +41,7 @@ def render(root: Path) -> Path:
     folder = stage(root)
     scratch = root / "_build" / "render"
     shutil.rmtree(scratch, ignore_errors=True)
-    command = [sys.executable, "-m", "jupyter_book", "build", str(folder)]
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(folder)]
     options = ["--path-output", str(scratch), "--warningiserror", "--nitpick", "--keep-going"]
     if subprocess.run([*command, *options], check=False).returncode:
         raise RenderError("Jupyter Book must build without a warning; see its messages above.")
