@@ -17,6 +17,7 @@ FloatArray = NDArray[np.floating]
 
 _NEWTON_STEPS = 200
 _ARMIJO_SLOPE = 1e-4
+_LONGEST_STEP = 4.0
 
 
 @dataclass(frozen=True)
@@ -268,7 +269,8 @@ def _step_length(
     decrease = float(gradient @ direction)
     if decrease < 1e-12:  # the loss can no longer show a decrease; the gradient still can
         return 1.0
-    length = 1.0
+    # Far from the minimum the curvature is tiny, and a full step would overflow the exponentials.
+    length = min(1.0, _LONGEST_STEP / float(np.max(np.abs(direction))))
     while (
         expected_loss(structure, scores - length * direction)
         > start - _ARMIJO_SLOPE * length * decrease

@@ -1,0 +1,1 @@
+"""Checks of the register of discrepancies, one module per chapter."""
