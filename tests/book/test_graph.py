@@ -65,6 +65,14 @@ def test_every_form_of_import_is_seen(notebook, modules, imports):
     assert not any(name.startswith("scispaces.datasets") for name in found)
 
 
+@pytest.mark.parametrize("options", [":tags: [hide-input]", "---\ntags: [hide-input]\n---"])
+def test_options_of_a_cell_are_no_code(notebook, modules, options):
+    found = graph.notebook_modules(notebook("import scispaces.datasets"), modules)
+    path = notebook("import scispaces.datasets")
+    path.write_text(path.read_text().replace("%matplotlib inline", options))
+    assert graph.notebook_modules(path, modules) == found != set()
+
+
 def test_a_chapter_that_imports_no_loss_does_not_depend_on_losses(notebook, modules):
     found = graph.notebook_modules(notebook("from scispaces import datasets"), modules)
     assert "scispaces.datasets" in found

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jupytext
 import nbformat
 import papermill
 
@@ -77,7 +78,7 @@ def execute(chapter: str, profile: str, root: Path) -> None:
 
 def _run(source: Path, profile: str, records: Path, root: Path) -> Any:
     """Return the executed notebook; papermill knows only files, so it gets one."""
-    notebook = graph.read_notebook(source)
+    notebook = jupytext.read(source, fmt="md:myst")
     notebook.metadata["kernelspec"] = _KERNEL
     notebook.cells.append(nbformat.v4.new_code_cell(_FINISH))
     for number, cell in enumerate(notebook.cells):

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import grimp
-import jupytext
+import yaml
 
 PACKAGE = "scispaces"
-
-
-def read_notebook(path: Path) -> Any:
-    """Return a MyST notebook as an `nbformat` notebook."""
-    return jupytext.read(path, fmt="md:myst")
+_HEADER = re.compile(r"\A---\n(?P<yaml>.*?)\n---\n", re.DOTALL)
+# A MyST code cell; its options stand first, as `:key: value` lines or between two `---`. The
+# graph is built at every `make book`, and jupytext alone would take longer to import than that.
+_CODE_CELL = re.compile(
+    r"^(?P<fence>`{3,})\{code-cell\}[^\n]*\n(?:---\n.*?^---\n|(?::[^\n]*\n)*)(?P<code>.*?)^(?P=fence)$",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 def header(path: Path) -> dict[str, Any]:
@@ -24,7 +27,8 @@ def header(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: if the header has no such entry.
     """
-    metadata = read_notebook(path).metadata.get(PACKAGE)
+    match = _HEADER.match(path.read_text(encoding="utf-8"))
+    metadata = yaml.safe_load(match["yaml"]).get(PACKAGE) if match else None
     if not metadata:
         raise ValueError(f"The header of {path.name} must have a `scispaces` entry.")
     return dict(metadata)
@@ -32,9 +36,8 @@ def header(path: Path) -> dict[str, Any]:
 
 def notebook_modules(path: Path, graph: grimp.ImportGraph) -> set[str]:
     """Return every module of ours that a notebook imports, directly or through others."""
-    notebook = read_notebook(path)
-    sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    return closure(_imports(sources), graph)
+    cells = _CODE_CELL.finditer(path.read_text(encoding="utf-8"))
+    return closure(_imports(cell["code"] for cell in cells), graph)
 
 
 def script_modules(paths: Iterable[Path], graph: grimp.ImportGraph) -> set[str]:

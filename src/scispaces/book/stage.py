@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -24,11 +25,15 @@ def stage(root: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(root / "book", folder / "book")
     shutil.copytree(root / "_build" / "notebooks", folder / "notebooks")
-    shutil.copy(root / "_toc.yml", folder)
-    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
+    pages = write_check_pages(project.load_checks(root), folder / "book" / "checks")
+    toc = _read(root / "_toc.yml")
+    for entry in (entry for part in toc["parts"] for entry in part["chapters"]):
+        if entry["file"] == "book/equations":
+            entry["sections"] = [{"file": f"book/checks/{page.stem}"} for page in pages]
+    config = _read(root / "_config.yml")
     config["html"]["baseurl"] = os.environ.get("SCISPACES_URL", "")  # where it will be served
-    (folder / "_config.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    write_check_pages(project.load_checks(root), folder / "book" / "checks")
+    for name, document in {"_toc.yml": toc, "_config.yml": config}.items():
+        (folder / name).write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     return folder
 
 
@@ -42,7 +47,7 @@ def render(root: Path) -> Path:
     scratch = root / "_build" / "render"
     shutil.rmtree(scratch, ignore_errors=True)
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(folder)]
-    options = ["--path-output", str(scratch), "--warningiserror", "--nitpick", "--keep-going"]
+    options = ["--path-output", str(scratch), "-W", "-n", "--keep-going", "--quiet"]
     if subprocess.run([*command, *options], check=False).returncode:
         raise RenderError("Jupyter Book must build without a warning; see its messages above.")
     html = root / "_build" / "html"
@@ -52,8 +57,13 @@ def render(root: Path) -> Path:
     return html
 
 
+def _read(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return document
+
+
 if __name__ == "__main__":
     try:
-        render(project.find_root())
+        print(f"The book is at {render(project.find_root()) / 'index.html'}")
     except RenderError as error:
         sys.exit(str(error))
