@@ -55,18 +55,22 @@ class _Outcomes:
         project.write_atomically(self.path, json.dumps(table, indent=1, sort_keys=True))
 
     def _describe(self, item: pytest.Item) -> dict[str, Any]:
-        function = item.function  # type: ignore[attr-defined]  # every marked item is a function
+        function = _written(item.function)  # type: ignore[attr-defined]  # a marked item is one
         says = (inspect.getdoc(function) or "").partition("\n")[0]
         if not says:
-            raise pytest.UsageError(
-                f"A check must say in its docstring what it checks: {item.nodeid}"
-            )
-        source, line = inspect.getsourcelines(inspect.unwrap(function))
-        file = Path(inspect.getsourcefile(inspect.unwrap(function)) or "")
+            raise pytest.UsageError(f"A check must say what it checks, in {item.nodeid}")
+        source, line = inspect.getsourcelines(function)
         return {
             "says": says,
             "outcome": "not run",
-            "file": file.resolve().relative_to(self.root).as_posix(),
+            "file": Path(inspect.getfile(function)).resolve().relative_to(self.root).as_posix(),
             "line": line,
             "source": "".join(source),
         }
+
+
+def _written(function: Any) -> Any:
+    """Return the test as it stands in the file, under hypothesis and other decorators."""
+    if hasattr(function, "hypothesis"):
+        function = function.hypothesis.inner_test
+    return inspect.unwrap(function)
