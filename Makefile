@@ -36,7 +36,7 @@ lint: $(INSTALLED) ## style, types, import rules, and the chapters' own rules
 	scispaces lint
 
 lab: $(INSTALLED) ## open the notebooks in JupyterLab
-	jupyter lab --notebook-dir=. notebooks
+	jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 bench: $(INSTALLED) ## time the library against its rivals, in one run
 	OMP_NUM_THREADS=1 python -m benchmarks.$(CHAPTER)
