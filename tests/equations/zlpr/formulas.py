@@ -381,6 +381,10 @@ def zlpr_risk_gradient(outcomes, scores, i):
     return exp(scores[i]) * off - exp(-scores[i]) * on
 
 
+def zlpr_first_step(p, positives, negatives):
+    return (1 - p) / (1 + negatives) - p / (1 + positives)
+
+
 def zlpr_risk_stationary(p, given_on, given_off):
     return (log(p / (1 - p)) + log(given_on / given_off)) / 2
 

@@ -1,5 +1,6 @@
 """Checks of the expected loss under random hard labels and of its exact minimisers."""
 
+from itertools import combinations
 from itertools import product as cartesian
 
 import mpmath
@@ -71,6 +72,27 @@ def test_risk_gradient_is_the_derivative_of_the_risk():
         expected = mpmath.diff(along, scores[i])
         assert_agree(formulas.zlpr_risk_gradient(OUTCOMES, scores, i), expected, 1e-20)
         assert_agree(formulas.zlpr_risk_gradient(OUTCOMES, BEST, i), 0, NEAR)
+
+
+@pytest.mark.equation("zlpr-first-step")
+@high_precision
+def test_first_step_from_zero_scores():
+    """With two of five labels on in every outcome, the derivative at zero is the printed one."""
+    pairs = list(combinations(range(5), 2))
+    weights = draw_unit(len(pairs), seed=77)
+    outcomes = [(w / sum(weights), pair) for w, pair in zip(weights, pairs, strict=True)]
+
+    def risk(values):
+        total = mpmath.mpf(0)
+        for probability, on in outcomes:
+            a, b = _sums(values, [int(i in on) for i in range(5)])
+            total += probability * mpmath.log((1 + a) * (1 + b))
+        return total
+
+    for i in range(5):
+        p = sum(probability for probability, on in outcomes if i in on)
+        slope = mpmath.diff(lambda x, i=i: risk([x if j == i else 0 for j in range(5)]), 0)
+        assert_agree(formulas.zlpr_first_step(p, 2, 3), slope, 1e-20)
 
 
 @pytest.mark.equation("zlpr-risk-stationary")
