@@ -1,0 +1,102 @@
+"""What every loss shares: the checks at the door and the reduction over rows.
+
+A row is one sample: the last axis of `logits` runs over the classes, every other axis over rows.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Reduction = Literal["mean", "sum", "none"]
+
+
+def values_are_readable(*tensors: Tensor | None) -> bool:
+    """Whether Python may look at the values: not while tracing, transforming, or on `meta`.
+
+    `torch.compile` and `torch.func` run the code on stand-ins. The losses then take their plain
+    differentiable form, and checks of values (never those of shapes and types) are left out.
+    """
+    if torch.compiler.is_compiling():
+        return False
+    # The one question of functorch without a public name; torch's own autograd asks it this way.
+    if torch._C._are_functorch_transforms_active():
+        return False
+    return not any(tensor is not None and tensor.is_meta for tensor in tensors)
+
+
+def check_logits(logits: Tensor, reduction: str, name: str = "logits") -> None:
+    """Refuse logits or a reduction that no loss can work with."""
+    if not isinstance(logits, Tensor) or not logits.is_floating_point():
+        got = f"dtype {logits.dtype}" if isinstance(logits, Tensor) else type(logits).__name__
+        raise TypeError(f"`{name}` must be a floating-point tensor. Got {got}.")
+    if logits.ndim == 0:
+        raise ValueError(f"`{name}` must have a class axis, shape (..., classes). Got a scalar.")
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"`reduction` must be 'mean', 'sum' or 'none'. Got {reduction!r}.")
+    if reduction == "mean" and 0 in logits.shape[:-1]:
+        raise ValueError(
+            "`logits` must hold at least one row for reduction='mean': the mean of no losses is "
+            f"undefined. Got shape {tuple(logits.shape)}; 'sum' gives 0 there."
+        )
+
+
+def check_like_logits(name: str, tensor: Tensor, logits: Tensor) -> None:
+    """Refuse a companion of the logits that is no tensor, has another shape or device."""
+    if not isinstance(tensor, Tensor):
+        raise TypeError(f"`{name}` must be a tensor. Got {type(tensor).__name__}.")
+    if tensor.shape != logits.shape:
+        raise ValueError(
+            f"`{name}` must have the shape of `logits`, {tuple(logits.shape)}. "
+            f"Got {tuple(tensor.shape)}."
+        )
+    if tensor.device != logits.device:
+        raise ValueError(
+            f"`{name}` must be on the device of `logits`, {logits.device}. Got {tensor.device}."
+        )
+
+
+def check_targets(targets: Tensor, logits: Tensor, *, hard: bool = False) -> None:
+    """Refuse targets of another shape or device, or with a value outside [0, 1].
+
+    With `hard`, every value must be 0 or 1.
+    """
+    check_like_logits("targets", targets, logits)
+    if targets.is_complex():
+        raise TypeError(f"`targets` must be bool, integer or real. Got dtype {targets.dtype}.")
+    if targets.dtype is torch.bool or targets.numel() == 0 or not values_are_readable(targets):
+        return
+    low, high = torch.aminmax(targets.detach())
+    if not (low.item() >= 0 and high.item() <= 1):  # written so that NaN is refused too
+        refuse_value("targets", targets, ~((targets >= 0) & (targets <= 1)), "lie in [0, 1]")
+    if hard and targets.is_floating_point():
+        soft = (targets > 0) & (targets < 1)
+        if soft.any().item():
+            refuse_value("targets", targets, soft, "be 0 or 1 here")
+
+
+def check_mask(mask: Tensor | None, logits: Tensor) -> None:
+    """Refuse a mask that is not boolean or not shaped like the logits."""
+    if mask is None:
+        return
+    check_like_logits("mask", mask, logits)
+    if mask.dtype is not torch.bool:
+        raise TypeError(f"`mask` must be boolean, True where a class counts. Got {mask.dtype}.")
+
+
+def refuse_value(name: str, tensor: Tensor, wrong: Tensor, must: str) -> None:
+    """Raise the sentence that names the first wrong value and where it stands."""
+    place = tuple(wrong.nonzero()[0].tolist())
+    raise ValueError(f"`{name}` must {must}. Got {tensor[place].item():.6g} at index {place}.")
+
+
+def wide(dtype: torch.dtype) -> torch.dtype:
+    """The dtype a loss computes and returns: float32 for half precision, else the dtype itself."""
+    return torch.promote_types(dtype, torch.float32)
+
+
+def reduce_rows(rows: Tensor, reduction: str) -> Tensor:
+    """Mean, sum or nothing over the rows; the class axis is summed before, by the loss itself."""
+    if reduction == "mean":
+        return rows.mean()
+    return rows.sum() if reduction == "sum" else rows
