@@ -64,7 +64,10 @@
     if (event.key === "Escape") close();
   });
   document.addEventListener("scroll", () => note && place(), { passive: true, capture: true });
-  window.addEventListener("resize", () => note && place());
+  window.addEventListener("resize", () => {
+    if (note) place();
+    reachFormulas();
+  });
 
   // On a touch screen the first tap opens the note, the second follows the link.
   let touched = false;
@@ -89,12 +92,18 @@
     document
       .querySelectorAll("mjx-assistive-mml [href]")
       .forEach((part) => part.removeAttribute("href"));
-    // A formula wider than the page scrolls; the keyboard must be able to scroll it too.
-    document.querySelectorAll("div.math").forEach((box) => {
+    reachFormulas();
+  }
+
+  // A formula wider than its place scrolls; the keyboard must be able to scroll it too.
+  function reachFormulas() {
+    document.querySelectorAll('article mjx-container[display="true"], div.math').forEach((box) => {
       if (box.scrollWidth > box.clientWidth) {
         box.tabIndex = 0;
         box.setAttribute("role", "group");
         box.setAttribute("aria-label", "Formula, scrolls sideways");
+      } else {
+        ["tabindex", "role", "aria-label"].forEach((name) => box.removeAttribute(name));
       }
     });
   }
@@ -121,6 +130,11 @@
         const root = new URL(document.documentElement.dataset.content_root, location.href);
         entry.textContent = entry.textContent.replace(relative, new URL(relative, root).href);
       }
+    });
+    // The theme's arrows in the contents have no name for screen readers.
+    document.querySelectorAll("nav details > summary").forEach((arrow) => {
+      const entry = arrow.closest("li")?.querySelector("a");
+      arrow.setAttribute("aria-label", "Pages under " + (entry ? entry.textContent.trim() : "this"));
     });
     document.querySelectorAll("button.copy-entry").forEach((button) => {
       button.setAttribute("aria-live", "polite");

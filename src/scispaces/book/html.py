@@ -68,6 +68,16 @@ def plain_markup(text: str) -> str:
 def setup(app: Sphinx) -> None:
     """Teach the writers the node; formats other than HTML see only the children."""
     app.add_node(html_element, html=(_open, _close), text=_silent, latex=_silent, man=_silent)
+    app.connect("html-page-context", _mend_citation_roles)
+
+
+def _mend_citation_roles(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Make the entries of a bibliography items of its list; docutils gives them a role that a
+    list may not contain, and screen readers then announce an empty list."""
+    if "citation-list" in context.get("body", ""):
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
 
 
 def _open(writer: Any, node: html_element) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any
 
@@ -52,7 +53,7 @@ class EvidenceTableDirective(SphinxDirective):
             heads = [element("th", name, scope="col", role="columnheader") for name in _COLUMNS]
             section += element(
                 "table",
-                element("caption", f"{len(claims)} numbers of chapter {chapter}"),
+                _caption(facts, chapter, len(claims)),
                 element("thead", element("tr", *heads, role="row"), role="rowgroup"),
                 element("tbody", *rows, role="rowgroup"),
                 class_="evidence",
@@ -81,8 +82,8 @@ class EvidenceTableDirective(SphinxDirective):
             ),
             _cell("Published", *self._published(claim, verdict, timing)),
             _cell("State", element("span", state, class_=f"state state-{state}")),
-            _cell("Promise", rule_text(claim), *([_small(note)] if (note := _note(entry)) else [])),
-            _cell("Run on", machine_text(facts.provenance(claim.id)) or "not run"),
+            _cell("Promise", *_promise(claim), *([_small(note)] if (note := _note(entry)) else [])),
+            _cell("Run on", _run_on(facts, claim, state)),
         ]
         classes = "claim differs" if differs else "claim"
         return element("tr", *cells, class_=classes, id=claim_anchor(claim.id), role="row")
@@ -250,6 +251,26 @@ def _cell(name: str, *children: nodes.Node | str, head: bool = False) -> nodes.N
 
 def _small(*children: nodes.Node | str, volatile: bool = False) -> nodes.Node:
     return element("small", *children, class_="detail volatile" if volatile else "detail")
+
+
+def _caption(facts: Facts, chapter: str, count: int) -> nodes.Node:
+    """Return the table's caption, which names the machine of this build once for all rows."""
+    results = facts.results.get(chapter, {})
+    machine = machine_text({"profile": results.get("profile"), **results.get("provenance", {})})
+    return element("caption", f"{count} numbers. This build: {machine or 'not run'}.")
+
+
+def _run_on(facts: Facts, claim: Claim, state: str) -> str:
+    names = {"verified": "this build", "missing": "not run"}
+    return names.get(state) or machine_text(facts.provenance(claim.id))
+
+
+def _promise(claim: Claim) -> list[nodes.Node]:
+    """Return what the value must satisfy, its numbers set as numbers."""
+    words: list[nodes.Node] = []
+    for word in re.split(r"(\s+)", rule_text(claim)):
+        words += typeset(word)
+    return words
 
 
 def _note(entry: dict[str, Any] | None) -> str:

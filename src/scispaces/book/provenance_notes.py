@@ -59,8 +59,9 @@ def rule_text(claim: Claim) -> str:
     """Return what the value must satisfy, as a reader would say it."""
     if claim.kind == "rounding":
         return f"within {claim.tolerance:g} of {claim.expectation()}"
+    if claim.kind == "exact":
+        return f"exactly {_formatted(claim.expected, claim.format)}"
     return {
-        "exact": f"exactly {claim.expectation()}",
         "interval": f"between {claim.expectation().replace(' to ', ' and ')}",
         "ordering": f"rising: {claim.expectation()}",
         "timing": f"a ratio, {claim.expectation()}",
@@ -116,7 +117,8 @@ def details(facts: Facts, claim: Claim) -> list[Detail]:
     if state == "recorded":
         lines.append(Detail("Recorded", str(source.get("recorded") or ""), volatile=True))
     else:
-        lines.append(Detail("Run", str(run.get("started") or ""), volatile=True))
+        started = str(run.get("started") or "").replace("T", " ").replace("+00:00", " UTC")
+        lines.append(Detail("Run", started, volatile=True))
     return [line for line in lines if line.text]
 
 

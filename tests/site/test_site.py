@@ -1,0 +1,223 @@
+"""Every built page in a real browser: two themes, two widths."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from tests.site.html_files import addresses, external_loads, identifiers
+from tests.site.places import SCREENSHOTS, SITE
+
+WIDE = {"viewport": {"width": 1440, "height": 900}}
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "is_mobile": True,
+    "has_touch": True,
+}
+SCREENS = {"wide": WIDE, "phone": PHONE}
+
+# What a reader would see of a formula that MathJax did not draw, or could not read.
+UNDRAWN = """() => {
+  const article = document.querySelector("article");
+  const formulas = [...document.querySelectorAll("article .math")];
+  const bare = formulas.filter((node) => !node.querySelector("mjx-container"));
+  const text = article ? article.cloneNode(true) : document.createElement("p");
+  text.querySelectorAll("pre, code, script, style, mjx-container").forEach((node) => node.remove());
+  const raw = text.textContent.match(/\\$\\$|\\\\\\(|\\\\\\[|\\{num\\}|\\{given\\}/g) || [];
+  const errors = [...document.querySelectorAll("mjx-merror, [data-mjx-error]")];
+  return [...bare.map((node) => node.textContent), ...raw,
+          ...errors.map((node) => node.getAttribute("data-mjx-error") || node.textContent)];
+}"""
+
+
+@pytest.fixture(params=["light", "dark"])
+def theme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=list(SCREENS))
+def screen(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def context(browser: Browser, theme: str, screen: str) -> Iterator[BrowserContext]:
+    """A browser window of that width which was set to that theme before."""
+    context = browser.new_context(**SCREENS[screen])
+    settings = f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')"
+    context.add_init_script(settings)
+    yield context
+    context.close()
+
+
+def visit(context: BrowserContext, address: str, name: str) -> tuple[Page, list[str], list[str]]:
+    """Open a page, wait until it is drawn, and return what it requested and complained about."""
+    page = context.new_page()
+    requests: list[str] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "console",
+        lambda message: (
+            complaints.append(message.text) if message.type in ("error", "warning") else None
+        ),
+    )
+    response = page.goto(address + name, wait_until="load")
+    assert response is not None
+    assert response.ok
+    page.evaluate("() => window.MathJax?.startup?.promise")
+    page.wait_for_load_state("networkidle")
+    return page, requests, complaints
+
+
+def test_page_is_whole(
+    context: BrowserContext, address: str, page_name: str, theme: str, screen: str
+) -> None:
+    """Nothing foreign is loaded, nothing fails, formulas are drawn, all fits, axe is content."""
+    page, requests, complaints = visit(context, address, page_name)
+    foreign = [url for url in requests if not url.startswith((address, "data:", "blob:"))]
+    assert foreign == []
+    assert complaints == []
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    assert page.evaluate(UNDRAWN) == []
+    width = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    shot = SCREENSHOTS / f"{page_name.removesuffix('.html').replace('/', '-')}-{theme}-{screen}.png"
+    shot.parent.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=shot, full_page=True)
+    assert width[0] <= width[1], f"the page is {width[0]} wide in a window of {width[1]}"
+    assert serious_violations(page) == []
+
+
+def serious_violations(page: Page) -> list[str]:
+    """Return what axe calls serious or critical, with the first elements that show it."""
+    report: dict[str, Any] = Axe().run(page).response
+    return [
+        f"{found['impact']}: {found['help']}: "
+        + "; ".join(node["html"][:160] for node in found["nodes"][:3])
+        for found in report["violations"]
+        if found["impact"] in ("serious", "critical")
+    ]
+
+
+def numbers_of(page: Page) -> Iterator[tuple[Any, Any]]:
+    """Yield the first prose number and the first number in a formula, each with its note."""
+    for selector in ("article a.num:not(.num-note)", "article a.num-note"):
+        link = page.locator(selector).first
+        if link.count():
+            note = page.locator("#" + str(link.get_attribute("aria-describedby")))
+            yield link, note
+
+
+def pages_with(selector_text: str) -> list[str]:
+    return [
+        path.relative_to(SITE).as_posix()
+        for path in sorted((SITE / "notebooks").glob("*.html"))
+        if selector_text in path.read_text(encoding="utf-8")
+    ]
+
+
+def test_note_opens_for_pointer_and_keyboard(
+    context: BrowserContext, address: str, theme: str, screen: str
+) -> None:
+    """A number's note opens on hover and on focus, stays under the pointer, closes with Escape."""
+    names = pages_with('class="num"')
+    assert names
+    for name in names:
+        page, _, _ = visit(context, address, name)
+        for link, note in numbers_of(page):
+            expect(note).to_be_hidden()
+            link.focus()
+            expect(note).to_be_visible()
+            box = note.bounding_box()
+            view = page.viewport_size
+            assert box is not None
+            assert view is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= view["width"]
+            assert serious_violations(page) == []
+            page.keyboard.press("Escape")
+            expect(note).to_be_hidden()
+            page.evaluate("document.activeElement.blur()")
+        link, note = next(numbers_of(page))
+        if screen == "phone":
+            link.tap()
+            expect(note).to_be_visible()
+            assert page.url.endswith(name), "the first tap must not leave the page"
+            link.tap()
+            page.wait_for_url("**/book/evidence.html#claim-*")
+            continue
+        link.hover()
+        expect(note).to_be_visible()
+        note.hover()
+        page.wait_for_timeout(400)
+        expect(note).to_be_visible()
+        shot = SCREENSHOTS / f"note-{Path(name).stem}-{theme}.png"
+        page.screenshot(path=shot)
+        page.mouse.move(2, 2)
+        expect(note).to_be_hidden()
+        drawn = page.locator("mjx-math .num-drawn").first
+        if drawn.count():
+            drawn.hover()
+            expect(page.locator(".num-tip:not([hidden])")).to_have_count(1)
+
+
+def test_badge_opens_and_its_links_lead_somewhere(
+    context: BrowserContext, address: str, theme: str, screen: str
+) -> None:
+    """An equation's badge opens by keyboard, shows its checks, copies BibTeX with the address."""
+    for name in pages_with("equation-badge"):
+        page, _, _ = visit(context, address, name)
+        badge = page.locator("details.equation-badge").first
+        badge.locator("summary").focus()
+        page.keyboard.press("Enter")
+        expect(badge.locator("ul.checks")).to_be_visible()
+        assert serious_violations(page) == []
+        shot = SCREENSHOTS / f"badge-{Path(name).stem}-{theme}-{screen}.png"
+        page.screenshot(path=shot)
+        entry = badge.locator("pre.bibtex").text_content()
+        assert entry is not None
+        assert f"{address}{name}#equation-" in entry or "url = {http" in entry
+        badge.locator("ul.checks a").first.click()
+        page.wait_for_load_state()
+        anchor = page.evaluate("decodeURIComponent(location.hash.slice(1))")
+        assert page.locator(f'[id="{anchor}"] .highlight').count() == 1
+
+
+def test_every_internal_link_leads_to_an_element() -> None:
+    """Links between pages, and their fragments, exist."""
+    files = [path for path in SITE.rglob("*.html") if "_static" not in path.parts]
+    ids = {path: identifiers(path) for path in files}
+    broken = []
+    for path in files:
+        for link in addresses(path):
+            if re.match(r"[a-z]+:", link):
+                continue
+            name, _, anchor = link.partition("#")
+            target = (path.parent / name.partition("?")[0]).resolve() if name else path
+            if not target.is_file() or (anchor and anchor not in ids.get(target, {anchor})):
+                broken.append(f"{path.relative_to(SITE)}: {link}")
+    assert broken == []
+
+
+def test_no_file_names_another_host() -> None:
+    """The HTML and CSS name no address to load from, thebe's included."""
+    assert external_loads(SITE) == []
+
+
+def test_documents_for_programs_agree_with_the_pages() -> None:
+    """`equations.json` and `evidence.json` point at elements that exist."""
+    read: Callable[[str], Any] = lambda name: json.loads((SITE / name).read_text("utf-8"))  # noqa: E731
+    entries = [*read("equations.json"), *read("evidence.json")]
+    assert entries
+    for entry in entries:
+        file, _, anchor = entry["url"].partition("#")
+        assert f'id="{anchor}"' in (SITE / file).read_text("utf-8")
