@@ -2,96 +2,12 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
-SOURCES = ("src", "workflow", "data/registry.csv", "requirements.lock", "tests/conftest.py")
-
-CHAPTER = """---
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  display_name: Python 3
-  name: python3
-scispaces:
-  title: A chapter
----
-
-# A chapter
-
-```{code-cell} ipython3
-:tags: [parameters]
-profile = "quick"
-```
-
-```{code-cell} ipython3
-import time
-from scispaces.evidence import record
-
-if False:
-    import scispaces.ROOM
-time.sleep(PAUSE)
-record("SLUG/one", 1)
-```
-"""
-CLAIMS = """
-chapter: SLUG
-claims:
-  - {id: SLUG/one, says: One is one., kind: exact, expected: 1}
-"""
-
-
-def write_chapter(checkout, slug, room, pause=0):
-    text = CHAPTER.replace("SLUG", slug).replace("ROOM", room).replace("PAUSE", str(pause))
-    (checkout / f"notebooks/{slug}.md").write_text(text)
-    (checkout / f"data/claims/{slug}.yml").write_text(CLAIMS.replace("SLUG", slug))
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory):
-    """A checkout with the chapters `first` (imports losses) and `second` (imports datasets)."""
-    folder = tmp_path_factory.mktemp("checkout")
-    for name in SOURCES:
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / name, target)
-    for name in ("notebooks", "data/claims", "book"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    (folder / "_toc.yml").write_text("format: jb-book\nroot: book/index\n")
-    write_chapter(folder, "first", "losses")
-    write_chapter(folder, "second", "datasets")
-    return folder
-
-
-def command(*options):
-    snakemake = [sys.executable, "-m", "snakemake", "_build/verified", "--cores", "2"]
-    flags = ["--snakefile", "workflow/Snakefile", "--nolock", "--rerun-incomplete"]
-    return [*snakemake, *flags, *options]
-
-
-def environment():
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "SCISPACES_OFFLINE": "1"}
-
-
-def snakemake(checkout, *options):
-    done = subprocess.run(
-        command(*options), cwd=checkout, env=environment(), capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr
+from tests.workflow.conftest import command, environment, snakemake, write_chapter
 
 
 def results(checkout, slug):
