@@ -58,7 +58,8 @@ def store_study(root: Path, chapter: str) -> Path:
                 raise ValueError(f"`{key}` must be the same for every block of {chapter!r}.")
     merged |= {"profile": "full", "recorded": datetime.now(UTC).date().isoformat()}
     table = io.StringIO()
-    writer = csv.DictWriter(table, fieldnames=list(rows[0]), lineterminator="\n")
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(table, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows({key: _rounded(value) for key, value in row.items()} for row in rows)
     folder = root / "data" / "recorded" / chapter
