@@ -13,6 +13,10 @@ from sphinx.util.docutils import SphinxDirective
 from scispaces.book.html import element, raw
 from scispaces.book.tracking import depend, facts_of
 
+_AIM_PAGES = {
+    "equations": ("book/equations", "index"),
+    "discrepancies": ("book/discrepancies", "discrepancy"),
+}
 Checks = Mapping[str, Mapping[str, list[dict[str, Any]]]]
 
 
@@ -111,15 +115,23 @@ class CheckSourcesDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         facts = facts_of(self.env.app)
         depend(self.env, [facts.checks_file])
-        aims: dict[str, tuple[dict[str, Any], list[str]]] = {}
-        for table in facts.checks.values():
-            for aim, entries in table.items():
+        aims: dict[str, tuple[dict[str, Any], list[nodes.Node]]] = {}
+        for kind, table in sorted(facts.checks.items()):
+            for aim, entries in sorted(table.items()):
                 for check in merged(entries):
                     if check_chapter(check) == self.arguments[0]:
-                        aims.setdefault(check["test"], (check, []))[1].append(aim)
-        return [self._section(check, sorted(names)) for check, names in aims.values()]
+                        links = aims.setdefault(check["test"], (check, []))[1]
+                        links += [nodes.Text(" "), self._aim(kind, aim)]
+        return [self._section(check, links) for check, links in aims.values()]
 
-    def _section(self, check: dict[str, Any], aims: list[str]) -> nodes.Node:
+    def _aim(self, kind: str, aim: str) -> nodes.Node:
+        """Return a link to what a check checks, on the page that lists such things."""
+        page, prefix = _AIM_PAGES[kind]
+        address = self.env.app.builder.get_relative_uri(self.env.docname, page)
+        target = f"{address}#{prefix}-{aim}"
+        return nodes.reference("", "", nodes.literal("", aim), internal=True, refuri=target)
+
+    def _section(self, check: dict[str, Any], aims: list[nodes.Node]) -> nodes.Node:
         anchor = check_link(check)[1]
         name = check["test"].rpartition("::")[2].removeprefix("test_").replace("_", " ")
         section = nodes.section(ids=[anchor], names=[anchor])
@@ -129,8 +141,8 @@ class CheckSourcesDirective(SphinxDirective):
         section += element(
             "p",
             outcome(check),
-            f"{cases}. Checks ",
-            *[part for aim in aims for part in (nodes.literal("", aim), nodes.Text(" "))],
+            f"{cases}. Checks",
+            *aims,
             raw(f'<span class="check-file">{check["file"]}, line {check["line"]}</span>'),
         )
         source = nodes.literal_block(check["source"], check["source"], language="python")

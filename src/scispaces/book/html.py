@@ -16,7 +16,7 @@ from sphinx.application import Sphinx
 _MARKS = re.compile(r"\$(?P<math>[^$]+)\$|`(?P<code>[^`]+)`|\*(?P<emphasis>[^*\s][^*]*)\*")
 
 
-class html_element(nodes.General, nodes.Inline, nodes.Element):
+class html_element(nodes.General, nodes.Inline, nodes.TextElement):
     """An HTML element: `tag` and its `attributes`; any nodes as children."""
 
 
@@ -26,7 +26,7 @@ def element(tag: str, *children: nodes.Node | str, **attributes: str) -> html_el
     Strings become text. An `id` is also the node's docutils id, so that links can find it.
     """
     named = {name.rstrip("_").replace("_", "-"): value for name, value in attributes.items()}
-    node = html_element("", tag=tag, attributes=named)
+    node = html_element("", "", tag=tag, attributes=named)
     if "id" in named:
         node["ids"].append(named["id"])
     for child in children:

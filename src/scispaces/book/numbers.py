@@ -64,7 +64,7 @@ def typeset(text: str) -> list[nodes.Node]:
         sign = "−" if match["sign"] == "-" else ""
         power = nodes.superscript("", sign + match["digits"])
         mantissa = _minus(match["mantissa"])
-        return [nodes.Text(f"{mantissa} × 10"), power, nodes.Text(match["rest"])]
+        return [nodes.Text(f"{mantissa}\xa0×\xa010"), power, nodes.Text(match["rest"])]
     return [nodes.Text(_minus(text))]
 
 
@@ -94,7 +94,9 @@ def setup(app: Sphinx) -> None:
     app.add_role("given", GivenRole())
     silent = (_nothing, _nothing)
     app.add_node(evidence_number, html=(_open_number, _close_link), text=silent, latex=silent)
-    app.add_node(evidence_number_in_maths, html=(_open_maths_note, _close_link), text=silent, latex=silent)
+    app.add_node(
+        evidence_number_in_maths, html=(_open_maths_note, _close_link), text=silent, latex=silent
+    )
     app.connect("doctree-read", _fill_maths, priority=400)
     app.connect("doctree-resolved", _link_maths)
     app.connect("html-page-context", _append_notes)
