@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 Reduction = Literal["mean", "sum", "none"]
+_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 def values_are_readable(*tensors: Tensor | None) -> bool:
@@ -82,6 +83,23 @@ def check_mask(mask: Tensor | None, logits: Tensor) -> None:
     check_like_logits("mask", mask, logits)
     if mask.dtype is not torch.bool:
         raise TypeError(f"`mask` must be boolean, True where a class counts. Got {mask.dtype}.")
+
+
+def check_indices(positives: Tensor, logits: Tensor) -> None:
+    """Refuse positives that are no integers, or do not go with the rows of the logits."""
+    if not isinstance(positives, Tensor) or positives.dtype not in _INTEGERS:
+        got = positives.dtype if isinstance(positives, Tensor) else type(positives).__name__
+        raise TypeError(f"`positives` must be a tensor of integers. Got {got}.")
+    if positives.ndim == 0 or positives.shape[:-1] != logits.shape[:-1]:
+        raise ValueError(
+            f"`positives` must have the rows of `logits`, {tuple(logits.shape[:-1])}, and a last "
+            f"axis of indices. Got shape {tuple(positives.shape)}."
+        )
+    if positives.device != logits.device:
+        raise ValueError(
+            f"`positives` must be on the device of `logits`, {logits.device}. "
+            f"Got {positives.device}."
+        )
 
 
 def refuse_value(name: str, tensor: Tensor, wrong: Tensor, must: str) -> None:

@@ -12,36 +12,33 @@ for eager training; the table of `benchmarks/zlpr.py` is why they exist:
 """
 
 import math
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from scispaces.losses._blocks import as_numbers, blocks, rows_per_block
 from scispaces.losses._common import wide
-
-_BLOCK = 2**18  # elements for each thread: a megabyte of float32 stays in its L2 cache
-_ACCELERATOR_BLOCK = 2**24  # there launches are dear and caches matter less
 
 Side = tuple[Tensor, Tensor]  # exponents and weights
 
 
 class Positives(NamedTuple):
-    """Hard labels by place: `index` (rows, k), filled up with copies; `first` marks what counts."""
+    """Hard labels by place, (rows, k), any order; gaps are filled with copies.
 
-    index: Tensor
+    `first` marks the entries that count. A row without any holds class 0 throughout and is not
+    `occupied`, (rows, 1).
+    """
+
+    places: Tensor
     first: Tensor
-
-    def occupied(self) -> Tensor:
-        """Rows with a positive. The others hold index 0 throughout and must keep class 0."""
-        return self.first.any(-1, keepdim=True)
+    occupied: Tensor
 
     def sides(self, scores: Tensor) -> tuple[Side, Side]:
         """Exponents and weights of the negatives, then of the positives."""
-        off = (~self.occupied()).to(scores.dtype).expand_as(self.index)
-        negative = torch.ones_like(scores).scatter(1, self.index, off)
-        return (scores, negative), (-scores.gather(1, self.index), self.first.to(scores.dtype))
+        off = (~self.occupied).to(scores.dtype).expand_as(self.places)
+        negative = torch.ones_like(scores).scatter(1, self.places, off)
+        return (scores, negative), (-scores.gather(1, self.places), self.first.to(scores.dtype))
 
 
 class Weights(NamedTuple):
@@ -52,10 +49,10 @@ class Weights(NamedTuple):
 
     def sides(self, scores: Tensor) -> tuple[Side, Side]:
         """Exponents and weights of the negatives, then of the positives."""
-        positive = _as_numbers(self.targets, scores.dtype)
+        positive = as_numbers(self.targets, scores.dtype)
         negative = 1 - positive
         if self.mask is not None:
-            counts = _as_numbers(self.mask, scores.dtype)
+            counts = as_numbers(self.mask, scores.dtype)
             positive, negative = positive * counts, negative * counts
         return (scores, negative), (-scores, positive)
 
@@ -78,48 +75,50 @@ class IndexedZLPR(torch.autograd.Function):
     """`plain_rows` of `Positives`, in blocks, with the gradient written down."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, index: Tensor, first: Tensor) -> Tensor:
+    def forward(ctx: Any, logits: Tensor, index: Tensor, first: Tensor, occupied: Tensor) -> Tensor:
         """The loss of every row."""
-        occupied = Positives(index, first).occupied()
         kept = logits.gather(1, index).to(wide(logits.dtype))
-        shift_positive = torch.where(occupied, -kept, 0).amax(-1, keepdim=True)
-        shift_positive.clamp_(0, _limit(kept))
-        powers = _exact_powers_(-kept - shift_positive) * occupied
-        total_positive = (powers * first).sum(-1, keepdim=True)
+        shift, total = kept.new_empty(2, 2, len(kept), 1)
 
         blocked = torch.where(occupied, -torch.inf, kept)
-        shift, total = kept.new_empty(2, len(kept), 1)
         workspace = _workspace(logits, kept.dtype)
-        for block in _blocks(logits):
+        for block in blocks(logits):
             scores = workspace[: block.stop - block.start].copy_(logits[block])
             scores.scatter_(1, index[block], blocked[block])
-            highest = torch.amax(scores, -1, keepdim=True, out=shift[block])
+            highest = torch.amax(scores, -1, keepdim=True, out=shift[0, block])
             scores.sub_(highest.clamp_(0, _limit(scores)))
-            torch.sum(_powers_(scores), -1, keepdim=True, out=total[block])
-        F.threshold_(total, logits.shape[1] * _least(total), 0.0)
+            torch.sum(_powers_(scores), -1, keepdim=True, out=total[0, block])
 
-        slope = -powers / (total_positive + torch.exp(-shift_positive))
-        ctx.save_for_backward(logits, index, first, slope, shift, total + torch.exp(-shift))
-        return (_value(shift, total) + _value(shift_positive, total_positive))[:, 0]
+        positive = torch.where(occupied, -kept, -torch.inf)
+        highest = torch.amax(positive, -1, keepdim=True, out=shift[1])
+        powers = _exact_powers_(positive.sub_(highest.clamp_(0, _limit(positive))))
+        torch.sum(powers * first, -1, keepdim=True, out=total[1])
+
+        torch.threshold_(total, logits.shape[1] * _least(total), 0.0)
+        partition = total + torch.exp(-shift)
+        ctx.save_for_backward(logits, index, first, occupied, powers, shift[0], partition)
+        return _value(shift, total).sum(0)[:, 0]
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
         """The gradient, block by block; by way of `plain_rows` where it must have its own."""
-        logits, index, first, slope, shift, partition = ctx.saved_tensors
-        labels, weight = Positives(index, first), outer[0].unsqueeze(-1)
+        logits, index, first, occupied, powers, shift, partition = ctx.saved_tensors
+        silent = None, None, None
         if torch.is_grad_enabled():
-            return _differentiable(logits, labels, outer[0]), None, None
-        scale = weight / partition
+            return _differentiable(logits, Positives(index, first, occupied), outer[0]), *silent
+        scale, scale_positive = outer[0].unsqueeze(-1) / partition
         gradient = torch.empty_like(logits)
         workspace = gradient if logits.dtype is shift.dtype else _workspace(logits, shift.dtype)
-        for block in _blocks(logits):
+        for block in blocks(logits):
             # In full precision the powers are made where the gradient goes.
             place = block if workspace is gradient else slice(0, block.stop - block.start)
             scores = torch.sub(logits[block], shift[block], out=workspace[place])
-            gradient[block].copy_(_exact_powers_(scores).mul_(scale[block]))
-        slope = (weight * slope).to(gradient.dtype)
-        slope = torch.where(labels.occupied(), slope, gradient.gather(1, index))
-        return gradient.scatter_(1, index, slope), None, None
+            _exact_powers_(scores).mul_(scale[block])
+            if workspace is not gradient:
+                gradient[block] = scores
+        slope = (powers * -scale_positive).to(gradient.dtype)
+        slope = torch.where(occupied, slope, gradient.gather(1, index))
+        return gradient.scatter_(1, index, slope), *silent
 
 
 class WeightedZLPR(torch.autograd.Function):
@@ -129,7 +128,7 @@ class WeightedZLPR(torch.autograd.Function):
     def forward(ctx: Any, logits: Tensor, targets: Tensor, mask: Tensor | None) -> Tensor:
         """The loss of every row."""
         shift, total = logits.new_empty(2, 2, len(logits), 1, dtype=wide(logits.dtype))
-        for block in _blocks(logits):
+        for block in blocks(logits):
             for side, (exponents, weights) in enumerate(_sides(logits, targets, mask, block)):
                 # A class of weight 0 must stay out of the maximum: it is moved far below.
                 absent = torch.eq(weights, 0, out=torch.empty_like(weights))
@@ -137,7 +136,7 @@ class WeightedZLPR(torch.autograd.Function):
                 highest = torch.amax(absent, -1, keepdim=True, out=shift[side, block])
                 exponents.sub_(highest.clamp_(0, _limit(exponents)))
                 total[side, block] = _powers_(exponents).mul_(weights).sum(-1, keepdim=True)
-        F.threshold_(total, logits.shape[1] * _least(total), 0.0)
+        torch.threshold_(total, logits.shape[1] * _least(total), 0.0)
         ctx.save_for_backward(logits, targets, mask, shift, total + torch.exp(-shift))
         return _value(shift, total).sum(0)[:, 0]
 
@@ -149,7 +148,7 @@ class WeightedZLPR(torch.autograd.Function):
             return _differentiable(logits, Weights(targets, mask), outer[0]), None, None
         scale = outer[0].unsqueeze(-1) / partition
         gradient = torch.empty_like(logits)
-        for block in _blocks(logits):
+        for block in blocks(logits):
             negative, positive = (
                 _exact_powers_(exponents.sub_(shift[side, block]))
                 .mul_(weights)
@@ -165,28 +164,15 @@ def _differentiable(logits: Tensor, labels: Positives | Weights, outer: Tensor) 
     return torch.autograd.grad(rows, logits, outer, create_graph=True)[0]
 
 
-def _sides(
-    logits: Tensor, targets: Tensor, mask: Tensor | None, block: slice
-) -> tuple[Side, Side]:
+def _sides(logits: Tensor, targets: Tensor, mask: Tensor | None, block: slice) -> tuple[Side, Side]:
     """Both sides of a block, as tensors of their own with finite exponents."""
     limit = _limit(logits)
     scores = logits[block].to(wide(logits.dtype)).clamp(-limit, limit)
     return Weights(targets[block], None if mask is None else mask[block]).sides(scores)
 
 
-def _blocks(logits: Tensor) -> Iterator[slice]:
-    """Slices of rows that together hold about as many numbers as a cache does."""
-    for start in range(0, len(logits), _step(logits)):
-        yield slice(start, min(start + _step(logits), len(logits)))
-
-
-def _step(logits: Tensor) -> int:
-    block = _BLOCK * torch.get_num_threads() if logits.device.type == "cpu" else _ACCELERATOR_BLOCK
-    return max(1, block // logits.shape[1])
-
-
 def _workspace(logits: Tensor, dtype: torch.dtype) -> Tensor:
-    return logits.new_empty(min(_step(logits), len(logits)), logits.shape[1], dtype=dtype)
+    return logits.new_empty(min(rows_per_block(logits), len(logits)), logits.shape[1], dtype=dtype)
 
 
 def _value(shift: Tensor, total: Tensor) -> Tensor:
@@ -202,7 +188,7 @@ def _powers_(exponents: Tensor) -> Tensor:
 
 def _exact_powers_(exponents: Tensor) -> Tensor:
     """The same with 0 for what was held at the floor."""
-    return F.threshold_(_powers_(exponents), _least(exponents), 0.0)
+    return torch.threshold_(_powers_(exponents), _least(exponents), 0.0)
 
 
 def _least(numbers: Tensor) -> float:
@@ -213,8 +199,3 @@ def _least(numbers: Tensor) -> float:
 def _limit(numbers: Tensor) -> float:
     """From here on an exponent counts as infinite."""
     return torch.finfo(wide(numbers.dtype)).max / 2
-
-
-def _as_numbers(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    # Booleans convert five times faster as the bytes they are.
-    return (tensor.view(torch.uint8) if tensor.dtype is torch.bool else tensor).to(dtype)

@@ -1,11 +1,14 @@
-"""One yes-or-no question a class: focal, asymmetric and soft F1 losses."""
+"""One yes-or-no question for each class: focal, asymmetric and soft F1 losses."""
 
+import math
+from functools import partial
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from scispaces.losses._blocks import as_numbers, loss_of_rows
 from scispaces.losses._common import Reduction, check_logits, check_targets, reduce_rows, wide
 
 
@@ -17,15 +20,62 @@ def focal_loss(
     gamma: float = 2.0,
     reduction: Reduction = "mean",
 ) -> Tensor:
+    r"""Binary focal loss: cross-entropy that turns away from what is already right.
+
+    .. math:: \mathcal L = -\sum_i a_i (1 - p_i)^\gamma \log p_i, \qquad
+        p_i = \sigma(s_i) \text{ if } t_i = 1 \text{ else } \sigma(-s_i)
+
+    (book: `zlpr-focal`), with :math:`a_i = \alpha` for positives and :math:`1 - \alpha` for
+    negatives, or 1 throughout without `alpha`. The sum runs over the classes of a row.
+
+    Args:
+        logits: Scores s, shape (..., classes).
+        targets: Hard labels 0 or 1 of the same shape, bool, integer or float.
+        alpha: Weight of the positives in [0, 1]. Any value but 1/2 moves the decision threshold.
+        gamma: Focusing exponent >= 0; 0 gives binary cross-entropy.
+        reduction: "mean", "sum" or "none" over the rows.
+
+    Returns:
+        A scalar, or shape (...) for reduction "none"; float32 or wider. Value and gradient are
+        finite at every finite logit for every gamma, since all powers are taken of logarithms.
+
+    Raises:
+        TypeError: if the logits are not floating-point.
+        ValueError: for other targets, alpha or gamma, or no row to average.
+
+    Example:
+        >>> import torch
+        >>> logits = torch.tensor([[2.0, -1.0], [0.5, 3.0]])
+        >>> targets = torch.tensor([[1, 0], [0, 1]])
+        >>> focal_loss(logits, targets)
+        tensor(0.2010)
+
+    References:
+        [1] T.-Y. Lin et al. Focal Loss for Dense Object Detection. ICCV 2017.
+    """
     check_logits(logits, reduction)
     check_targets(targets, logits, hard=True)
-    scores = logits.to(wide(logits.dtype))
-    positive = targets.detach() != 0
-    right = torch.where(positive, scores, -scores)
-    values = F.softplus(-right) * torch.exp(-gamma * F.softplus(right))
+    _check_interval("gamma", gamma, math.inf)
     if alpha is not None:
-        values = values * torch.where(positive, alpha, 1 - alpha)
-    return reduce_rows(values.sum(-1), reduction)
+        _check_interval("alpha", alpha, 1)
+    return reduce_rows(
+        loss_of_rows(partial(_focal_rows, alpha=alpha, gamma=gamma), logits, targets), reduction
+    )
+
+
+def _focal_rows(scores: Tensor, targets: Tensor, *, alpha: float | None, gamma: float) -> Tensor:
+    right = scores * (2 * targets - 1)
+    values = -F.logsigmoid(right) * _power_of_sigmoid(-right, gamma)
+    if alpha is not None:
+        values = values * (1 - alpha + (2 * alpha - 1) * targets)
+    return values.sum(-1)
+
+
+def _power_of_sigmoid(scores: Tensor, exponent: float) -> Tensor:
+    """sigmoid(s) ** exponent by way of its logarithm: 0 ** -0.5 never appears in a gradient."""
+    # Held above the floor of the normal numbers, below which exp() is many times slower.
+    floor = math.log(torch.finfo(scores.dtype).tiny)
+    return (exponent * F.logsigmoid(scores)).clamp(min=floor).exp()
 
 
 def asymmetric_loss(
@@ -37,24 +87,119 @@ def asymmetric_loss(
     clip: float = 0.05,
     reduction: Reduction = "mean",
 ) -> Tensor:
+    r"""Asymmetric loss: two focusing exponents, and easy negatives dropped altogether.
+
+    .. math:: \mathcal L = -\sum_{i \in pos} (1 - p_i)^{\gamma_+} \log p_i
+        - \sum_{i \in neg} q_i^{\gamma_-} \log(1 - q_i), \qquad q_i = \max(p_i - c, 0)
+
+    (book: `zlpr-asymmetric`) with :math:`p_i = \sigma(s_i)` and the margin c = `clip`. The sum
+    runs over the classes of a row. Gradients flow through the focusing factors too; the authors'
+    code can hold those constant instead.
+
+    Args:
+        logits: Scores s, shape (..., classes).
+        targets: Hard labels 0 or 1 of the same shape, bool, integer or float.
+        gamma_positive: Focusing exponent of the positives, >= 0.
+        gamma_negative: Focusing exponent of the negatives, >= 0.
+        clip: Probability below which a negative is dropped, in [0, 1].
+        reduction: "mean", "sum" or "none" over the rows.
+
+    Returns:
+        A scalar, or shape (...) for reduction "none"; float32 or wider.
+
+    Raises:
+        TypeError: if the logits are not floating-point.
+        ValueError: for other targets or settings, or no row to average.
+
+    Example:
+        >>> import torch
+        >>> logits = torch.tensor([[2.0, -1.0], [0.5, 3.0]])
+        >>> targets = torch.tensor([[1, 0], [0, 1]])
+        >>> asymmetric_loss(logits, targets)
+        tensor(0.0546)
+
+    References:
+        [1] T. Ridnik et al. Asymmetric Loss For Multi-Label Classification. ICCV 2021.
+    """
     check_logits(logits, reduction)
     check_targets(targets, logits, hard=True)
-    scores = logits.to(wide(logits.dtype))
-    positive = targets.detach() != 0
-    focus_positive = torch.exp(-gamma_positive * F.softplus(scores))
-    p = (scores.sigmoid() - clip).clamp(min=0)
-    neg = p**gamma_negative * -torch.log1p(-p)
-    values = torch.where(positive, F.softplus(-scores) * focus_positive, neg)
-    return reduce_rows(values.sum(-1), reduction)
+    _check_interval("gamma_positive", gamma_positive, math.inf)
+    _check_interval("gamma_negative", gamma_negative, math.inf)
+    _check_interval("clip", clip, 1)
+    row_loss = partial(
+        _asymmetric_rows, gamma_positive=gamma_positive, gamma_negative=gamma_negative, clip=clip
+    )
+    return reduce_rows(loss_of_rows(row_loss, logits, targets), reduction)
+
+
+def _asymmetric_rows(
+    scores: Tensor, targets: Tensor, *, gamma_positive: float, gamma_negative: float, clip: float
+) -> Tensor:
+    positive = -F.logsigmoid(scores) * _power_of_sigmoid(-scores, gamma_positive)
+    if clip == 0:
+        negative = -F.logsigmoid(-scores) * _power_of_sigmoid(scores, gamma_negative)
+    else:
+        # Dropped scores are replaced before the logarithm: their gradient is 0, not 0 * inf.
+        kept = scores.sigmoid() > clip
+        q = torch.where(kept, scores.sigmoid() - clip, 0.5)
+        # 1 - q = sigmoid(-s) + clip keeps its digits also where sigmoid(s) rounds to 1.
+        values = -torch.log(scores.neg().sigmoid() + clip) * torch.pow(q, gamma_negative)
+        negative = torch.where(kept, values, 0)
+    return torch.where(targets > 0, positive, negative).sum(-1)
 
 
 def soft_f1_loss(
     logits: Tensor, targets: Tensor, *, average: Literal["micro", "macro"] = "micro"
 ) -> Tensor:
+    r"""One minus F1 with probabilities in place of decisions, over the whole batch.
+
+    .. math:: \mathcal L = 1 - \frac{2 \sum p t}{\sum p + \sum t}, \qquad p = \sigma(s)
+
+    (book: `zlpr-soft-f1`). "micro" sums over rows and classes, "macro" over the rows of each
+    class and averages the classes. It is no sum over rows, hence no `reduction`; and a class
+    without positives in the batch costs 1 whatever its scores, with gradient 0.
+
+    Args:
+        logits: Scores s, shape (..., classes), at least one row and one class.
+        targets: Labels in [0, 1] of the same shape, bool, integer or float.
+        average: "micro" or "macro".
+
+    Returns:
+        A scalar, float32 or wider.
+
+    Raises:
+        TypeError: if the logits are not floating-point.
+        ValueError: for other targets or averages, or nothing to average.
+
+    Example:
+        >>> import torch
+        >>> logits = torch.tensor([[2.0, -1.0], [0.5, 3.0]])
+        >>> targets = torch.tensor([[1, 0], [0, 1]])
+        >>> soft_f1_loss(logits, targets)
+        tensor(0.2239)
+
+    References:
+        [1] F. Milletari, N. Navab, S.-A. Ahmadi. V-Net. 3DV 2016, for the Dice form of the same.
+    """
     check_logits(logits, "none")
     check_targets(targets, logits)
-    p = logits.to(wide(logits.dtype)).sigmoid().flatten(0, -2)
-    t = targets.detach().to(p.dtype).flatten(0, -2)
-    if average == "micro":
-        p, t = p.flatten()[:, None], t.flatten()[:, None]
-    return 1 - (2 * (p * t).sum(0) / (p + t).sum(0)).mean()
+    if average not in ("micro", "macro"):
+        raise ValueError(f"`average` must be 'micro' or 'macro'. Got {average!r}.")
+    if logits.numel() == 0:
+        raise ValueError(
+            "`logits` must hold at least one row and one class: F1 of nothing is undefined. "
+            f"Got shape {tuple(logits.shape)}."
+        )
+    probabilities = logits.to(wide(logits.dtype)).sigmoid().reshape(-1, logits.shape[-1])
+    weights = as_numbers(targets.detach(), probabilities.dtype).reshape(probabilities.shape)
+    axes = (0, 1) if average == "micro" else (0,)
+    both = (probabilities * weights).sum(axes)
+    # Where both sums vanish F1 is 0, its limit for scores that go to minus infinity.
+    least = torch.finfo(probabilities.dtype).tiny
+    return (1 - 2 * both / (probabilities + weights).sum(axes).clamp(min=least)).mean()
+
+
+def _check_interval(name: str, value: float, highest: float) -> None:
+    if not 0 <= value <= highest or math.isinf(value):
+        bound = "finite and at least 0" if math.isinf(highest) else f"in [0, {highest:g}]"
+        raise ValueError(f"`{name}` must be {bound}. Got {value!r}.")
