@@ -18,6 +18,7 @@ from typing import Any
 
 import matplotlib as mpl
 from cycler import cycler
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (7, 2)), (0, (1, 1)))
@@ -47,16 +48,16 @@ def style(theme: str, name: str = "figure") -> dict[Any, Any]:
         "axes.axisbelow": True,
         "axes.grid": True,
         "axes.labelcolor": ink,
-        "axes.labelsize": 12,
+        "axes.labelsize": 13,
         "axes.spines.right": False,
         "axes.spines.top": False,
-        "axes.titlesize": 12,
+        "axes.titlesize": 13,
         "figure.facecolor": "none",
         "font.family": "DejaVu Sans",
-        "font.size": 12,
+        "font.size": 13,
         "grid.color": faint,
         "grid.linewidth": 0.8,
-        "legend.fontsize": 11,
+        "legend.fontsize": 12,
         "legend.frameon": False,
         "lines.linewidth": 2.0,
         "lines.markersize": 5.5,
@@ -66,9 +67,9 @@ def style(theme: str, name: str = "figure") -> dict[Any, Any]:
         "svg.hashsalt": f"{name}-{theme}",
         "text.color": ink,
         "xtick.color": ink,
-        "xtick.labelsize": 11,
+        "xtick.labelsize": 12,
         "ytick.color": ink,
-        "ytick.labelsize": 11,
+        "ytick.labelsize": 12,
     }
 
 
@@ -77,7 +78,7 @@ def svg(
     *,
     theme: str = "light",
     name: str = "figure",
-    size: tuple[float, float] = (7.0, 4.0),
+    size: tuple[float, float] = (6.4, 3.9),
 ) -> str:
     """Return one theme's drawing as SVG text: the same bytes whenever and wherever it is drawn.
 
@@ -103,7 +104,7 @@ def figure_html(
     alt: str,
     caption: str,
     name: str,
-    size: tuple[float, float] = (7.0, 4.0),
+    size: tuple[float, float] = (6.4, 3.9),
 ) -> str:
     """Return the HTML that `show` displays: a picture for each theme, and a caption."""
     for word, text in {"alt": alt, "caption": caption, "name": name}.items():
@@ -120,7 +121,7 @@ def figure_html(
             f' width="{size[0] * 96:.0f}" height="{size[1] * 96:.0f}"{hidden}>'
         )
     return (
-        f'<figure class="book-figure" id="{escape(name)}">{"".join(pictures)}'
+        f'<figure class="book-figure" id="{escape(name)}"><div>{"".join(pictures)}</div>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 
@@ -131,7 +132,7 @@ def show(
     alt: str,
     caption: str,
     name: str,
-    size: tuple[float, float] = (7.0, 4.0),
+    size: tuple[float, float] = (6.4, 3.9),
 ) -> None:
     """Draw a figure for both themes and display it in the notebook.
 
@@ -157,7 +158,7 @@ def show(
 
 def palette() -> list[str]:
     """Return the colours of the theme that is being drawn; call it inside `draw`."""
-    return [str(entry["color"]) for entry in mpl.rcParams["axes.prop_cycle"]]
+    return [to_hex(entry["color"]) for entry in mpl.rcParams["axes.prop_cycle"]]
 
 
 def interactive(fragment: str, *, name: str, caption: str, fallback_text: str) -> None:
