@@ -100,6 +100,15 @@ def test_a_claim_without_a_record_is_shown_as_missing(project: Project) -> None:
     assert document["zlpr/score"]["value"] is None
 
 
+def test_a_format_that_does_not_fit_is_a_warning_and_the_value_still_shown(
+    project: Project,
+) -> None:
+    project.claims[1]["format"] = "d"
+    project.write_evidence()
+    assert "zlpr/score does not fit its format 'd'" in project.build()
+    assert "0.7224" in row(project.read("book/evidence.html"), "score")
+
+
 def test_evidence_document_has_values_and_provenance(project: Project) -> None:
     project.build()
     document = {entry["id"]: entry for entry in json.loads(project.read("evidence.json"))}

@@ -20,12 +20,13 @@ from scispaces.book.provenance_notes import (
     compare_with_published,
     interval_text,
     machine_text,
+    misfit,
     rule_text,
     seeds_text,
     shown_value,
     state_of,
 )
-from scispaces.book.tracking import depend, facts_of
+from scispaces.book.tracking import depend, facts_of, warn
 from scispaces.evidence import Claim
 
 __all__ = ["evidence_document", "setup", "write_check_pages"]
@@ -63,6 +64,8 @@ class EvidenceTableDirective(SphinxDirective):
         return made
 
     def _row(self, facts: Facts, claim: Claim) -> nodes.Node:
+        if problem := misfit(facts, claim):
+            warn(self.env, self.env.docname, problem, self.get_location())
         entry = facts.entry(claim.id)
         state = state_of(facts, claim.id)
         verdict = compare_with_published(facts, claim)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -41,11 +40,27 @@ def shown_value(facts: Facts, claim: Claim) -> str:
     return "not recorded" if entry is None else _formatted(entry["value"], claim.format)
 
 
+def misfit(facts: Facts, claim: Claim) -> str | None:
+    """Return what is wrong with a claim's format, or None if it fits the recorded value."""
+    entry = facts.entry(claim.id)
+    parts: list[Any] = [] if entry is None else [entry["value"], *(entry.get("interval") or [])]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict | list):
+            parts += part.values() if isinstance(part, dict) else part
+            continue
+        try:
+            format_value(part, claim.format)
+        except ValueError as error:
+            return f"{claim.id} does not fit its format {claim.format!r}: {error}"
+    return None
+
+
 def interval_text(entry: dict[str, Any] | None, claim: Claim) -> str:
     """Return the recorded confidence interval, or ""."""
     if not entry or not entry.get("interval"):
         return ""
-    low, high = (format_value(float(limit), claim.format) for limit in entry["interval"])
+    low, high = (_formatted(float(limit), claim.format) for limit in entry["interval"])
     return f"{low} to {high}"
 
 
@@ -158,6 +173,7 @@ def _formatted(value: Any, spec: str) -> str:
         return ", ".join(f"{key}: {_formatted(part, spec)}" for key, part in value.items())
     if isinstance(value, list):
         return ", ".join(_formatted(part, spec) for part in value)
-    if isinstance(value, float) and not math.isfinite(value):
+    try:
+        return format_value(value, spec)
+    except ValueError:  # the evidence page warns of it, see `misfit`; it must show something
         return str(value)
-    return format_value(value, spec)
