@@ -37,6 +37,8 @@ LABELS = [(chapter, label) for chapter in CHAPTERS for label in _chapter(chapter
 def test_every_mutant_of_the_formula_fails_a_check(chapter, label, record_property):
     module, formulas, checks = _chapter(chapter)
     equivalent = EQUIVALENT.get(label, {})
+    original = getattr(module, label.replace("-", "_"))
+    assert mutation.survives(label, original, module, checks[label])
     survivors, killed = [], 0
     for mutant in mutation.mutants(formulas[label]):
         if mutant.description in equivalent:

@@ -20,7 +20,7 @@ def zlpr_bce(pos, neg):
 # --- Road 1: a softmax over subsets ---------------------------------------------------------
 
 
-def zlpr_subset_probability(subset, scores):
+def zlpr_subset_softmax(subset, scores):
     k = len(subset)
     return exp(sum(scores[i] for i in subset)) / sum(
         exp(sum(scores[i] for i in other)) for other in combinations(range(len(scores)), k)
@@ -50,7 +50,7 @@ def zlpr_newton(normalisers, power_sums, k):
     return left, right
 
 
-def zlpr_recursion(z_same, z_fewer, score):
+def zlpr_subset_recursion(z_same, z_fewer, score):
     return z_same + exp(score) * z_fewer
 
 
@@ -96,7 +96,7 @@ def zlpr_pairwise_product(pos, neg):
     return log(1 + sum(exp(s) for s in neg) * sum(exp(-s) for s in pos))
 
 
-def zlpr_circle(pos, neg, scale, margin):
+def zlpr_unified(pos, neg, scale, margin):
     return log(1 + sum(exp(scale * (si - sj + margin)) for si in neg for sj in pos))
 
 
@@ -531,3 +531,36 @@ def zlpr_choices_soft(scores, targets):
 def zlpr_choices_minimum(targets):
     m = len(targets[0])
     return m * log(1 + sum(product(t) ** (1 / m) for t in targets))
+
+
+# --- The rivals of the comparison ----------------------------------------------------------------
+
+
+def zlpr_weighted_bce(pos, neg, weights):
+    return sum(w * log(1 + exp(-s)) for s, w in zip(pos, weights, strict=True)) + sum(
+        log(1 + exp(s)) for s in neg
+    )
+
+
+def zlpr_focal(pos, neg, alpha, gamma):
+    return sum(alpha * (1 / (1 + exp(s))) ** gamma * log(1 + exp(-s)) for s in pos) + sum(
+        (1 - alpha) * (1 / (1 + exp(-s))) ** gamma * log(1 + exp(s)) for s in neg
+    )
+
+
+def zlpr_asymmetric(pos, neg, gamma_pos, gamma_neg, clip):
+    total = sum((1 / (1 + exp(s))) ** gamma_pos * log(1 + exp(-s)) for s in pos)
+    for s in neg:
+        q = max(1 / (1 + exp(-s)) - clip, 0)
+        total = total - q**gamma_neg * log(1 - q)
+    return total
+
+
+def zlpr_soft_f_one(probabilities, targets):
+    pairs = list(zip(probabilities, targets, strict=True))
+    return 1 - 2 * sum(p * t for p, t in pairs) / sum(p + t for p, t in pairs)
+
+
+def zlpr_softmax_many(pos, neg):
+    total = sum(exp(s) for s in pos) + sum(exp(s) for s in neg)
+    return -sum(log(exp(s) / total) for s in pos)

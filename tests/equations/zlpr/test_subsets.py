@@ -22,16 +22,16 @@ def _polynomial(scores, z):
     return sum(c * z**k for k, c in enumerate(coefficients)), coefficients
 
 
-@pytest.mark.equation("zlpr-subset-probability")
+@pytest.mark.equation("zlpr-subset-softmax")
 @high_precision
 def test_subset_probabilities_sum_to_one_and_give_softmax_for_one_label():
     """The probabilities of all subsets sum to one; for one label they are the softmax."""
     scores = draw(6, seed=1)
     subsets = list(combinations(range(6), 3))
-    assert_agree(sum(formulas.zlpr_subset_probability(s, scores) for s in subsets), 1)
+    assert_agree(sum(formulas.zlpr_subset_softmax(s, scores) for s in subsets), 1)
     total = sum(mpmath.exp(s) for s in scores)
     for i in range(6):
-        assert_agree(formulas.zlpr_subset_probability((i,), scores), mpmath.exp(scores[i]) / total)
+        assert_agree(formulas.zlpr_subset_softmax((i,), scores), mpmath.exp(scores[i]) / total)
 
 
 @pytest.mark.equation("zlpr-subset-normaliser")
@@ -77,14 +77,16 @@ def test_newton_identities_hold_for_every_subset_size():
         assert_agree(left, k * normalisers[k])
 
 
-@pytest.mark.equation("zlpr-recursion")
+@pytest.mark.equation("zlpr-subset-recursion")
 @high_precision
 def test_recursion_reaches_the_normaliser_one_class_at_a_time():
     """Adding the classes one by one by the recursion ends at the sum over all subsets."""
     scores = draw(7, seed=5)
     z = [mpmath.mpf(1)] + [mpmath.mpf(0)] * 3
     for score in scores:
-        z = [z[0]] + [formulas.zlpr_recursion(same, fewer, score) for fewer, same in pairwise(z)]
+        z = [z[0]] + [
+            formulas.zlpr_subset_recursion(same, fewer, score) for fewer, same in pairwise(z)
+        ]
     for k in range(1, 4):
         direct = sum(mpmath.exp(sum(chosen)) for chosen in combinations(scores, k))
         assert_agree(z[k], direct)
