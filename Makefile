@@ -9,7 +9,7 @@ export PYTHONHASHSEED := 0
 INSTALLED := .venv/installed
 # flock: a second make waits for the first; --nolock: a killed one leaves no lock behind.
 SNAKEMAKE := flock .venv/lock snakemake --snakefile workflow/Snakefile --cores all --nolock \
-             --rerun-incomplete --printshellcmds --config profile=$(PROFILE)
+             --rerun-incomplete --config profile=$(PROFILE) --printshellcmds
 
 .PHONY: help book test lint chapter verify lab bench record site-check clean
 .DEFAULT_GOAL := help

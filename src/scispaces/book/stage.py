@@ -48,7 +48,9 @@ def render(root: Path) -> Path:
     shutil.rmtree(scratch, ignore_errors=True)
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(folder)]
     options = ["--path-output", str(scratch), "-W", "-n", "--keep-going", "--quiet"]
-    if subprocess.run([*command, *options], check=False).returncode:
+    # Its closing words name the scratch folder; warnings and errors come on the other stream.
+    done = subprocess.run([*command, *options], check=False, stdout=subprocess.DEVNULL)
+    if done.returncode:
         raise RenderError("Jupyter Book must build without a warning; see its messages above.")
     html = root / "_build" / "html"
     shutil.rmtree(html, ignore_errors=True)
