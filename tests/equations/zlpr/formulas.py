@@ -533,6 +533,13 @@ def zlpr_choices_minimum(targets):
     return m * log(1 + sum(product(t) ** (1 / m) for t in targets))
 
 
+# --- Bounded scores ------------------------------------------------------------------------------
+
+
+def zlpr_bounded_scores(positives, negatives, bound):
+    return log(1 + negatives * exp(-bound)) + log(1 + positives * exp(-bound))
+
+
 # --- The rivals of the comparison ----------------------------------------------------------------
 
 

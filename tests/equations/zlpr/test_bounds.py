@@ -48,6 +48,20 @@ def test_loss_lies_between_the_margin_and_the_margin_plus_the_value_at_zero(pos,
     assert_agree(middle, high)
 
 
+@pytest.mark.equation("zlpr-bounded-scores")
+@brief
+@given(scores, scores)
+@high_precision
+def test_bounded_scores_leave_a_floor(pos, neg):
+    """No draw of scores inside the bound is below the floor, and the best scores reach it."""
+    bound = mpmath.mpf(20)
+    floor = formulas.zlpr_bounded_scores(len(pos), len(neg), bound)
+    assert_rising(floor, _loss(_numbers(pos), _numbers(neg)))
+    bound = mpmath.mpf("0.75")
+    floor = formulas.zlpr_bounded_scores(2, 5, bound)
+    assert_agree(floor, _loss([bound] * 2, [-bound] * 5))
+
+
 @pytest.mark.equation("zlpr-temperature")
 @brief
 @given(scores, scores)
