@@ -15,7 +15,7 @@ from scispaces.losses._common import values_are_readable, wide
 _BLOCK = 2**18  # elements for each thread: a megabyte of float32 stays in its L2 cache
 _ACCELERATOR_BLOCK = 2**24  # there launches are dear and caches matter less
 
-RowLoss = Callable[[Tensor, Tensor], Tensor]
+Elementwise = Callable[[Tensor, Tensor], Tensor]  # (scores, targets) -> one number each
 
 
 def rows_per_block(logits: Tensor) -> int:
@@ -31,20 +31,22 @@ def blocks(logits: Tensor) -> Iterator[slice]:
         yield slice(start, min(start + step, len(logits)))
 
 
-def loss_of_rows(row_loss: RowLoss, logits: Tensor, targets: Tensor) -> Tensor:
-    """`row_loss(logits, targets)` of shape (...), block by block where that can be done.
+def sum_of_classes(
+    values: Elementwise, slopes: Elementwise, logits: Tensor, targets: Tensor
+) -> Tensor:
+    """The sum of `values` over the classes, block by block where that can be done.
 
-    `row_loss` maps scores and targets, (rows, classes), both in the dtype of computation, to the
-    losses (rows,) by differentiable torch functions.
+    `values` is made of differentiable torch functions, `slopes` is its derivative in the scores.
+    Both get numbers in the dtype of computation.
     """
     if logits.numel() == 0:
         return logits.to(wide(logits.dtype)).sum(-1)
     flat = logits.reshape(-1, logits.shape[-1])
     labels = targets.detach().reshape(flat.shape)
     if values_are_readable(logits, targets):
-        rows = _InBlocks.apply(row_loss, flat, labels)
+        rows = _InBlocks.apply(values, slopes, flat, labels)
     else:
-        rows = row_loss(flat.to(wide(flat.dtype)), as_numbers(labels, wide(flat.dtype)))
+        rows = values(*_as_numbers(flat, labels)).sum(-1)
     return rows.reshape(logits.shape[:-1])
 
 
@@ -54,32 +56,34 @@ def as_numbers(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return (tensor.view(torch.uint8) if tensor.dtype is torch.bool else tensor).to(dtype)
 
 
+def _as_numbers(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    dtype = wide(logits.dtype)
+    return logits.to(dtype), as_numbers(targets, dtype)
+
+
 class _InBlocks(torch.autograd.Function):
-    """A loss of rows that keeps only its inputs and computes a block anew for its gradient."""
+    """The sum over the classes of a function of score and target; keeps nothing but its inputs."""
 
     @staticmethod
-    def forward(ctx: Any, row_loss: RowLoss, logits: Tensor, targets: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, values: Elementwise, slopes: Elementwise, logits: Tensor, targets: Tensor
+    ) -> Tensor:
         ctx.save_for_backward(logits, targets)
-        ctx.row_loss = row_loss
-        dtype = wide(logits.dtype)
-        return torch.cat(
-            [
-                row_loss(logits[block].to(dtype), as_numbers(targets[block], dtype))
-                for block in blocks(logits)
-            ]
-        )
+        ctx.values, ctx.slopes = values, slopes
+        rows = [
+            values(*_as_numbers(logits[block], targets[block])).sum(-1) for block in blocks(logits)
+        ]
+        return torch.cat(rows)
 
     @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[None, Tensor, None]:
+    def backward(ctx: Any, *outer: Tensor) -> tuple[None, None, Tensor, None]:
         logits, targets = ctx.saved_tensors
-        dtype = wide(logits.dtype)
         if torch.is_grad_enabled():  # the gradient must have a gradient of its own
-            rows = ctx.row_loss(logits.to(dtype), as_numbers(targets, dtype))
-            return None, *torch.autograd.grad(rows, logits, outer[0], create_graph=True), None
+            rows = ctx.values(*_as_numbers(logits, targets)).sum(-1)
+            gradient = torch.autograd.grad(rows, logits, outer[0], create_graph=True)[0]
+            return None, None, gradient, None
         gradient = torch.empty_like(logits)
         for block in blocks(logits):
-            with torch.enable_grad():
-                scores = logits[block].to(dtype).detach().requires_grad_()
-                rows = ctx.row_loss(scores, as_numbers(targets[block], dtype))
-            gradient[block] = torch.autograd.grad(rows, scores, outer[0][block])[0]
-        return None, gradient, None
+            slopes = ctx.slopes(*_as_numbers(logits[block], targets[block]))
+            gradient[block] = slopes.mul_(outer[0][block, None])
+        return None, None, gradient, None

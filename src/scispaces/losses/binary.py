@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from scispaces.losses._blocks import as_numbers, loss_of_rows
+from scispaces.losses._blocks import as_numbers, sum_of_classes
 from scispaces.losses._common import Reduction, check_logits, check_targets, reduce_rows, wide
 
 
@@ -58,21 +58,38 @@ def focal_loss(
     _check_interval("gamma", gamma, math.inf)
     if alpha is not None:
         _check_interval("alpha", alpha, 1)
-    return reduce_rows(
-        loss_of_rows(partial(_focal_rows, alpha=alpha, gamma=gamma), logits, targets), reduction
-    )
+    values = partial(_focal_values, alpha=alpha, gamma=gamma)
+    slopes = partial(_focal_slopes, alpha=alpha, gamma=gamma)
+    return reduce_rows(sum_of_classes(values, slopes, logits, targets), reduction)
 
 
-def _focal_rows(scores: Tensor, targets: Tensor, *, alpha: float | None, gamma: float) -> Tensor:
-    right = scores * (2 * targets - 1)
-    values = -F.logsigmoid(right) * _power_of_sigmoid(-right, gamma)
-    if alpha is not None:
-        values = values * (1 - alpha + (2 * alpha - 1) * targets)
-    return values.sum(-1)
+def _focal_values(scores: Tensor, targets: Tensor, *, alpha: float | None, gamma: float) -> Tensor:
+    sign = 2 * targets - 1
+    values = _focused(scores * sign, gamma)
+    return values if alpha is None else values * (0.5 + (alpha - 0.5) * sign)
+
+
+def _focal_slopes(scores: Tensor, targets: Tensor, *, alpha: float | None, gamma: float) -> Tensor:
+    sign = 2 * targets - 1
+    slopes = _focused_slope(scores * sign, gamma).mul_(sign)
+    return slopes if alpha is None else slopes.mul_(0.5 + (alpha - 0.5) * sign)
+
+
+def _focused(right: Tensor, gamma: float) -> Tensor:
+    """-(1 - p)^gamma log p of p = sigmoid(right)."""
+    return -F.logsigmoid(right) * _power_of_sigmoid(-right, gamma)
+
+
+def _focused_slope(right: Tensor, gamma: float) -> Tensor:
+    """Its derivative, -(1 - p)^gamma (1 - p - gamma p log p)."""
+    surprise = F.logsigmoid(right).mul_(right.sigmoid()).mul_(gamma)
+    return surprise.sub_(right.neg().sigmoid_()).mul_(_power_of_sigmoid(-right, gamma))
 
 
 def _power_of_sigmoid(scores: Tensor, exponent: float) -> Tensor:
-    """sigmoid(s) ** exponent by way of its logarithm: 0 ** -0.5 never appears in a gradient."""
+    """sigmoid(s)^exponent by way of its logarithm: 0^-0.5 never appears in a gradient."""
+    if exponent == 0:
+        return torch.ones_like(scores)
     # Held above the floor of the normal numbers, below which exp() is many times slower.
     floor = math.log(torch.finfo(scores.dtype).tiny)
     return (exponent * F.logsigmoid(scores)).clamp(min=floor).exp()
@@ -126,26 +143,44 @@ def asymmetric_loss(
     _check_interval("gamma_positive", gamma_positive, math.inf)
     _check_interval("gamma_negative", gamma_negative, math.inf)
     _check_interval("clip", clip, 1)
-    row_loss = partial(
-        _asymmetric_rows, gamma_positive=gamma_positive, gamma_negative=gamma_negative, clip=clip
-    )
-    return reduce_rows(loss_of_rows(row_loss, logits, targets), reduction)
+    gammas = (gamma_positive, gamma_negative)
+    values = partial(_asymmetric_values, gammas=gammas, clip=clip)
+    slopes = partial(_asymmetric_slopes, gammas=gammas, clip=clip)
+    return reduce_rows(sum_of_classes(values, slopes, logits, targets), reduction)
 
 
-def _asymmetric_rows(
-    scores: Tensor, targets: Tensor, *, gamma_positive: float, gamma_negative: float, clip: float
+def _asymmetric_values(
+    scores: Tensor, targets: Tensor, *, gammas: tuple[float, float], clip: float
 ) -> Tensor:
-    positive = -F.logsigmoid(scores) * _power_of_sigmoid(-scores, gamma_positive)
+    positive = _focused(scores, gammas[0])
     if clip == 0:
-        negative = -F.logsigmoid(-scores) * _power_of_sigmoid(scores, gamma_negative)
+        negative = _focused(-scores, gammas[1])
     else:
-        # Dropped scores are replaced before the logarithm: their gradient is 0, not 0 * inf.
-        kept = scores.sigmoid() > clip
-        q = torch.where(kept, scores.sigmoid() - clip, 0.5)
-        # 1 - q = sigmoid(-s) + clip keeps its digits also where sigmoid(s) rounds to 1.
-        values = -torch.log(scores.neg().sigmoid() + clip) * torch.pow(q, gamma_negative)
-        negative = torch.where(kept, values, 0)
-    return torch.where(targets > 0, positive, negative).sum(-1)
+        kept, q, log_rest = _shifted(scores, clip)
+        negative = torch.where(kept, -log_rest * torch.pow(q, gammas[1]), 0)
+    return torch.where(targets > 0, positive, negative)
+
+
+def _asymmetric_slopes(
+    scores: Tensor, targets: Tensor, *, gammas: tuple[float, float], clip: float
+) -> Tensor:
+    positive = _focused_slope(scores, gammas[0])
+    if clip == 0:
+        negative = -_focused_slope(-scores, gammas[1])
+    else:
+        kept, q, log_rest = _shifted(scores, clip)
+        inner = torch.pow(q, gammas[1]) * (torch.exp(-log_rest) - gammas[1] * log_rest / q)
+        negative = torch.where(kept, inner * scores.sigmoid() * scores.neg().sigmoid(), 0)
+    return torch.where(targets > 0, positive, negative)
+
+
+def _shifted(scores: Tensor, clip: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Where sigmoid(s) is above the clip; q = sigmoid(s) - clip; log(1 - q)."""
+    kept = ~(scores.sigmoid() <= clip)  # so that NaN is kept, and shows
+    # Dropped scores get a q without consequences: their gradient is 0, not 0 * inf.
+    q = torch.where(kept, scores.sigmoid() - clip, 0.5)
+    # 1 - q as sigmoid(-s) + clip keeps its digits also where sigmoid(s) rounds to 1.
+    return kept, q, torch.log(scores.neg().sigmoid() + clip)
 
 
 def soft_f1_loss(

@@ -3,6 +3,7 @@
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from scispaces.losses._common import Reduction, check_logits, check_targets, reduce_rows, wide
@@ -89,4 +90,5 @@ def _log_sum_exp(exponents: Tensor, chosen: Tensor) -> Tensor:
 
 
 def _log_one_plus_exp(exponents: Tensor) -> Tensor:
-    return torch.logaddexp(exponents, torch.zeros_like(exponents))
+    # Twice differentiable down to -inf, which logaddexp is not; exp(-40) is below every rounding.
+    return F.softplus(exponents, threshold=40)

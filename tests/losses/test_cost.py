@@ -1,0 +1,45 @@
+"""What the losses cost: memory exactly, time in ratios with a wide margin.
+
+The bars proper are shown by `python -m benchmarks.zlpr` on a quiet machine.
+"""
+
+import pytest
+import torch
+from benchmarks import zlpr
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", ["ours, indices", "ours, bool", "ours, float"])
+def test_extra_memory_is_the_gradient(name):
+    logits, calls = zlpr.arms(64, 50_000)
+    assert 1.0 <= zlpr.extra_memory(calls[name], logits) <= 1.1
+
+
+def test_the_memory_meter_sees_what_others_take():
+    logits, calls = zlpr.arms(64, 5_000)
+    assert zlpr.extra_memory(calls["BCEWithLogits"], logits) == pytest.approx(2, abs=0.1)
+    assert zlpr.extra_memory(calls["bert4torch dense"], logits) == pytest.approx(6, abs=0.1)
+
+
+def test_several_times_faster_than_the_published_dense_form():
+    assert zlpr.forward_backward_ratio("ours, indices", "bert4torch dense", 64, 20_000) > 5
+
+
+def test_faster_than_binary_cross_entropy_and_dense_labels_cost_little_more():
+    assert zlpr.forward_backward_ratio("ours, indices", "BCEWithLogits", 64, 20_000) > 1
+    assert zlpr.forward_backward_ratio("ours, bool", "ours, indices", 64, 20_000) > 0.5
+
+
+def test_no_cliff_at_wide_scores():
+    """exp() of numbers far below zero is up to a hundred times slower than of ordinary ones."""
+    logits, calls = zlpr.arms(64, 20_000)
+    call = {"ours, indices": calls["ours, indices"]}
+    ordinary = zlpr.measure(logits, call, 5)["ours, indices"]
+    assert zlpr.measure(30 * logits, call, 5)["ours, indices"] < 2 * ordinary
