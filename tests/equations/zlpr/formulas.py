@@ -415,6 +415,12 @@ def zlpr_complementary(p, s):
     return 2 * (p * log(1 + exp(-s)) + (1 - p) * log(1 + exp(s)))
 
 
+def zlpr_alike(counts, n):
+    left = sum(probability / (1 + n - k) for probability, k in counts)
+    right = sum(probability / (1 + k) for probability, k in counts)
+    return left, right
+
+
 def zlpr_exclusive_uniform(n):
     return -log(n - 1) / 2
 

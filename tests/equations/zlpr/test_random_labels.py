@@ -154,6 +154,26 @@ def test_a_complementary_pair_gives_twice_the_binary_cross_entropy():
     )
 
 
+@pytest.mark.equation("zlpr-alike")
+def test_sign_of_labels_that_are_alike():
+    """The comparison gives the sign of the exact minimiser, its difference the slope at zero."""
+    for counts in (
+        [(0.01, 0), (0.99, 6)],
+        [(0.5, 1), (0.5, 8)],
+        [(0.1, 0), (0.7, 3), (0.2, 10)],
+        [(0.02, 10), (0.98, 3)],
+    ):
+        structure = label_structures.LabelStructure(
+            sizes=np.array([10.0]),
+            counts=np.array([[float(k)] for _, k in counts]),
+            probabilities=np.array([p for p, _ in counts]),
+        )
+        left, right = formulas.zlpr_alike(counts, 10)
+        assert (left > right) == (label_structures.optimal_scores(structure)[0] > 0)
+        slope = label_structures.expected_gradient(structure, np.zeros(1))[0]
+        assert_agree(right - left, float(slope), NEAR)
+
+
 @pytest.mark.equation("zlpr-exclusive-uniform")
 def test_equally_likely_exclusive_labels_follow_the_soft_law():
     """The printed score is the exact minimiser for 2, 3, 10 and 100 exclusive labels."""
