@@ -9,6 +9,7 @@ import pytest
 from tests.book.extension_project import Project, age
 
 from scispaces.book.facts import Facts, UnknownNumberError
+from scispaces.book.numbers import typeset
 
 
 @pytest.fixture
@@ -41,6 +42,20 @@ def test_numbers_in_formulas_are_linked_for_pointer_and_keyboard(project: Projec
     assert re.search(r'<a class="num num-note" [^>]*>Where 3.0 comes from</a>', page)
     assert r"{-1.2\times 10^{-7}}" in page
     assert "Where −1.2\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}10<sup>−7</sup> comes from" in page
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (-0.5, "−0.5"),
+        (1.5e-7, "1.5\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}10−7"),
+        (2.0, "2.0"),
+        (-3e12, "−3.0\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}1012"),
+    ],
+)
+def test_numbers_are_set_as_printers_do(value: float, shown: str) -> None:
+    text = f"{value:.1f}" if value == -0.5 else f"{value:.1e}"
+    assert "".join(node.astext() for node in typeset(text)) == shown
 
 
 def test_inputs_are_printed_plainly(project: Project) -> None:

@@ -26,6 +26,8 @@ _IN_MATHS = re.compile(r"\{num\}`(?P<reference>[^`]+)`")
 _MARKED = re.compile(r"\\evidence\{(?P<anchor>[\w-]+)\}\{(?P<tex>(?:[^{}]|\{[^{}]*\})*)\}")
 _EXPONENT = re.compile(r"(?P<mantissa>.*\d)e(?P<sign>[+-])0*(?P<digits>\d+)(?P<rest>.*)", re.DOTALL)
 
+_NO_EXPONENT = re.compile(r"(?<=\d)e[+-]0+$")
+
 
 class evidence_number(nodes.Inline, nodes.TextElement):
     """A number in prose, a link to its evidence."""
@@ -60,6 +62,7 @@ class GivenRole(SphinxRole):
 
 def typeset(text: str) -> list[nodes.Node]:
     """Return a formatted number with a true minus sign and powers of ten set as such."""
+    text = _NO_EXPONENT.sub("", text)
     if match := _EXPONENT.fullmatch(text):
         sign = "−" if match["sign"] == "-" else ""
         power = nodes.superscript("", sign + match["digits"])
@@ -74,9 +77,12 @@ def tex_number(text: str) -> str:
     Example:
         >>> tex_number("-1.5e-07"), tex_number("12,345"), tex_number("3.1%"), tex_number("yes")
         ('-1.5\\times 10^{-7}', '12{,}345', '3.1\\%', '\\text{yes}')
+        >>> tex_number("2.0e+00")
+        '2.0'
     """
     if not re.match(r"[-+]?\d", text):
         return f"\\text{{{text}}}"
+    text = _NO_EXPONENT.sub("", text)
     if match := _EXPONENT.fullmatch(text):
         sign = "-" if match["sign"] == "-" else ""
         text = rf"{match['mantissa']}\times 10^{{{sign}{match['digits']}}}{match['rest']}"
