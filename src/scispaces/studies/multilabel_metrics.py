@@ -1,9 +1,7 @@
 """Multi-label metrics for many models at once, in PyTorch.
 
-Scores have the shape `(..., rows, labels)`, one model per leading index, and labels are boolean of
-a shape that broadcasts to it. Ties count against the model, as in scikit-learn, with which the
-tests compare every function here. A label without a positive row says nothing about a model, so
-means over labels leave it out.
+Ties count against the model, as in scikit-learn, with which the tests compare every function
+here. A label without a positive row says nothing about a model, so means over labels leave it out.
 """
 
 from dataclasses import dataclass
@@ -15,63 +13,93 @@ THRESHOLDS = 32
 WIDEST_CARDINALITY_RATIO = 8.0
 
 
-def _counts_not_below(scores: Tensor, positives: Tensor) -> tuple[Tensor, Tensor]:
-    """For each score, how many scores of its row, and of the row's positives, are not below it."""
-    of_positives = scores.masked_fill(~positives, -torch.inf)
-    size = scores.shape[-1]
-    not_below_all, not_below_positive = (
-        size - torch.searchsorted(pool.sort(dim=-1).values, scores.contiguous())
-        for pool in (scores, of_positives)
-    )
-    return not_below_all, not_below_positive
+def _mean_over(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of the last axis over a mask, 0 where the mask is empty."""
+    return values.masked_fill(~mask, 0.0).sum(-1) / mask.sum(-1).clamp(min=1)
 
 
-def _mean_over(values: Tensor, mask: Tensor, otherwise: float) -> Tensor:
-    """Mean of the last axis over a mask, another value where the mask is empty."""
-    number = mask.sum(-1)
-    total = values.masked_fill(~mask, 0.0).sum(-1)
-    return torch.where(number > 0, total / number.clamp(min=1), otherwise)
+@dataclass(frozen=True)
+class Ranking:
+    """Where the positives of each row stand in the order of its scores.
 
-
-def average_precision(scores: Tensor, positives: Tensor) -> Tensor:
-    """Label ranking average precision: the mean over rows, and in a row over its positives, of
-
-    the share of positives among the labels scored as high; 1 for a row without positives.
+    Attributes:
+        row: the row of each positive, `(pairs,)`.
+        positives: boolean `(rows, labels)`.
+        labels_above: for each model and positive, how many labels of the row score at least as
+            high, itself included, `(models, pairs)`.
+        positives_above: how many of these are positives.
     """
-    positives = positives.expand_as(scores)
-    everything, positive = _counts_not_below(scores, positives)
-    return _mean_over(positive / everything, positives, 1.0).mean(-1)
+
+    row: Tensor
+    positives: Tensor
+    labels_above: Tensor
+    positives_above: Tensor
+
+    def _row_sum(self, values: Tensor) -> Tensor:
+        rows = torch.zeros(len(values), len(self.positives), device=values.device)
+        return rows.index_add_(1, self.row, values.float())
+
+    def average_precision(self) -> Tensor:
+        """For each row, the mean over its positives of the share of positives at or above them.
+
+        Its mean over rows is the label ranking average precision; a row without positives has 1.
+        """
+        number = self.positives.sum(-1)
+        total = self._row_sum(self.positives_above / self.labels_above)
+        return torch.where(number > 0, total / number.clamp(min=1), 1.0)
+
+    def ranking_loss(self) -> Tensor:
+        """For each row, the share of its (positive, negative) pairs in the wrong order."""
+        pairs = self.positives.sum(-1) * (~self.positives).sum(-1)
+        return self._row_sum(self.labels_above - self.positives_above) / pairs.clamp(min=1)
+
+    def coverage(self) -> Tensor:
+        """For each row, how far down its last positive is, as a share of all labels."""
+        rows = torch.zeros(len(self.labels_above), len(self.positives), device=self.row.device)
+        last = rows.scatter_reduce(
+            1, self.row.expand_as(self.labels_above), self.labels_above.float(), "amax"
+        )
+        return last / self.positives.shape[-1]
+
+
+def rank(scores: Tensor, positives: Tensor) -> Ranking:
+    """Rank the labels of every row, for every model.
+
+    Args:
+        scores: `(models, rows, labels)`.
+        positives: boolean `(rows, labels)`.
+    """
+    row, label = positives.nonzero(as_tuple=True)
+    among = positives[row]
+    labels_above, positives_above = [], []
+    for model in scores:
+        above = model[row] >= model[row, label].unsqueeze(-1)
+        labels_above.append(above.sum(-1, dtype=torch.int32))
+        positives_above.append((above & among).sum(-1, dtype=torch.int32))
+    return Ranking(row, positives, torch.stack(labels_above), torch.stack(positives_above))
 
 
 def macro_average_precision(scores: Tensor, positives: Tensor) -> Tensor:
-    """Area under the precision-recall curve of each label, averaged over labels with a positive."""
-    by_label = positives.expand_as(scores).transpose(-1, -2)
-    everything, positive = _counts_not_below(scores.transpose(-1, -2), by_label)
-    areas = _mean_over(positive / everything, by_label, 0.0)
-    return _mean_over(areas, by_label.any(-1), 0.0)
+    """Area under the precision-recall curve of each label, averaged over labels with a positive.
 
-
-def ranking_loss(scores: Tensor, positives: Tensor) -> Tensor:
-    """Share of (positive, negative) pairs of a row in the wrong order, averaged over the rows."""
-    positives = positives.expand_as(scores)
-    everything, positive = _counts_not_below(scores, positives)
-    wrong = (everything - positive).masked_fill(~positives, 0).sum(-1)
-    pairs = positives.sum(-1) * (~positives).sum(-1)
-    return (wrong / pairs.clamp(min=1)).mean(-1)
-
-
-def coverage(scores: Tensor, positives: Tensor) -> Tensor:
-    """How far down the ranking the last positive is, as a share of all labels; mean over rows."""
-    positives = positives.expand_as(scores)
-    everything, _ = _counts_not_below(scores, positives)
-    return everything.masked_fill(~positives, 0).amax(-1).float().mean(-1) / scores.shape[-1]
+    Args:
+        scores: `(models, rows, labels)`.
+        positives: boolean `(rows, labels)`.
+    """
+    by_label = rank(scores.transpose(-1, -2), positives.T).average_precision()
+    return _mean_over(by_label, positives.any(0).expand_as(by_label))
 
 
 def one_error(scores: Tensor, positives: Tensor) -> Tensor:
-    """Share of the rows with a positive whose highest score is not on one."""
-    positives = positives.expand_as(scores)
-    top = positives.gather(-1, scores.argmax(-1, keepdim=True)).squeeze(-1)
-    return _mean_over((~top).float(), positives.any(-1), 0.0)
+    """Share of the rows with a positive whose highest score is not on one.
+
+    Args:
+        scores: `(models, rows, labels)`.
+        positives: boolean `(rows, labels)`.
+    """
+    best = scores.argmax(-1, keepdim=True)
+    wrong = ~positives.expand_as(scores).gather(-1, best).squeeze(-1)
+    return _mean_over(wrong.float(), positives.any(-1).expand_as(wrong))
 
 
 @dataclass(frozen=True)
@@ -97,7 +125,7 @@ class Counts:
 
     def mean_over_labels(self, values: Tensor) -> Tensor:
         """Mean of one value per label over the labels with a positive."""
-        return _mean_over(values, (self.actual > 0).expand_as(values), 0.0)
+        return _mean_over(values, (self.actual > 0).expand_as(values))
 
 
 def count(scores: Tensor, positives: Tensor, threshold: Tensor | float) -> Counts:
@@ -110,7 +138,8 @@ def count(scores: Tensor, positives: Tensor, threshold: Tensor | float) -> Count
     """
     predicted = scores > threshold
     positives = positives.expand_as(scores)
-    return Counts((predicted & positives).sum(-2), predicted.sum(-2), positives.sum(-2))
+    parts = (predicted & positives, predicted, positives)
+    return Counts(*(part.sum(-2, dtype=torch.int32) for part in parts))
 
 
 def candidate_thresholds(scores: Tensor, positives: Tensor) -> Tensor:

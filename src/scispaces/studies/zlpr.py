@@ -1,0 +1,241 @@
+"""ZLPR against seven rivals on multi-label data sets (chapter `zlpr`).
+
+`compare` trains; `recorded_rows` reads the outcome of the full profile. Both give rows that
+`scispaces.studies.ranks` turns into average ranks, tests and intervals. The losses, their tuning
+and the models are in `multilabel_losses`, `multilabel_tuning` and `multilabel_training`.
+"""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from scispaces.datasets import (
+    MULAN_NAMES,
+    MultilabelData,
+    load_digit_pairs,
+    load_goemotions,
+    load_mulan,
+    load_reuters_r90,
+)
+from scispaces.studies.multilabel_losses import COMPARED
+from scispaces.studies.multilabel_training import train
+from scispaces.studies.multilabel_tuning import Budget
+from scispaces.studies.trials import run_trials
+
+Model = Literal["linear", "mlp"]
+Row = dict[str, Any]
+
+LOSSES = tuple(COMPARED)
+MODELS: tuple[Model, ...] = ("linear", "mlp")
+QUICK_DATA_SETS = ("digit-pairs", "flags", "emotions", "scene", "yeast")
+FULL_DATA_SETS = ("digit-pairs", *MULAN_NAMES, "reuters-r90", "goemotions")
+HIDDEN_UNITS = 64
+SEEDS = tuple(range(10))
+BUDGETS = {
+    "quick": Budget(configurations=6, updates=100, passes=1, checkpoints=5, batch=64),
+    "full": Budget(configurations=6, updates=400, passes=3, checkpoints=8, batch=128),
+}
+# Whether more is better.
+METRICS = {
+    "micro_f1_own": True,
+    "macro_f1_own": True,
+    "micro_f1_untuned": True,
+    "macro_f1_untuned": True,
+    "micro_f1_tuned": True,
+    "macro_f1_tuned": True,
+    "macro_f1_label_tuned": True,
+    "average_precision": True,
+    "macro_average_precision": True,
+    "ranking_loss": False,
+    "one_error": False,
+    "coverage": False,
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """One cell of the comparison.
+
+    Attributes:
+        data_set: one of `FULL_DATA_SETS`.
+        model: linear, or mlp with one hidden layer of 64 units.
+        loss: one of `LOSSES`.
+        budget: what the tuning may spend.
+        device: where to compute.
+    """
+
+    data_set: str
+    model: Model
+    loss: str
+    budget: Budget = BUDGETS["quick"]
+    device: str = "cpu"
+
+
+@cache
+def load(data_set: str) -> MultilabelData:
+    """The data set of a name in `FULL_DATA_SETS`, read once per process."""
+    loaders = {
+        "digit-pairs": load_digit_pairs,
+        "reuters-r90": load_reuters_r90,
+        "goemotions": load_goemotions,
+    }
+    return loaders[data_set]() if data_set in loaders else load_mulan(data_set)
+
+
+def run(config: Config, seeds: Sequence[int]) -> list[Row]:
+    """Train one loss on one data set with several seeds at once.
+
+    Args:
+        config: what to train.
+        seeds: each decides split, first weights and order of batches.
+
+    Returns:
+        One row per seed: data_set, model, loss, seed, every key of `METRICS` (None where the loss
+        has no threshold of its own) and what each criterion chose.
+    """
+    results = train(
+        load(config.data_set),
+        COMPARED[config.loss],
+        hidden=HIDDEN_UNITS if config.model == "mlp" else None,
+        seeds=seeds,
+        budget=config.budget,
+        device=config.device,
+    )
+    blank = dict.fromkeys(METRICS)
+    return [
+        {
+            "data_set": config.data_set,
+            "model": config.model,
+            "loss": config.loss,
+            "seed": seed,
+            **blank,
+            **result,
+        }
+        for seed, result in zip(seeds, results, strict=True)
+    ]
+
+
+def _cell(seeds: list[int], profile: str, **cell: Any) -> list[Row]:
+    """`run` with arguments that a store of trials can hold."""
+    return run(Config(budget=BUDGETS[profile], **cell), seeds)
+
+
+def compare(
+    data_sets: Iterable[str],
+    model: Model = "linear",
+    seeds: Iterable[int] = SEEDS,
+    profile: str = "quick",
+    *,
+    device: str = "cpu",
+    store: Path | None = None,
+    progress: bool = False,
+) -> list[Row]:
+    """Train every loss on each of the data sets.
+
+    Args:
+        data_sets: names of `FULL_DATA_SETS`.
+        model: linear or mlp.
+        seeds: of the repetitions.
+        profile: quick or full, the budget of the tuning.
+        device: where to compute.
+        store: a file that keeps what is finished, see `run_trials`.
+        progress: whether to show a bar.
+
+    Returns:
+        The rows of `run` for every data set and loss.
+    """
+    names, chosen = list(data_sets), list(seeds)
+    for name in names:
+        # Read here too when the training happens in other processes: the parent's list of files
+        # read is the one that provenance reports.
+        load(name)
+    trials = [
+        {
+            "data_set": name,
+            "model": model,
+            "loss": loss,
+            "seeds": chosen,
+            "profile": profile,
+            "device": device,
+        }
+        for name in names
+        for loss in LOSSES
+    ]
+    cells = run_trials(_cell, trials, store=store, progress=progress)
+    return [row for cell in cells for row in cell]
+
+
+def blocks(profile: str) -> list[str]:
+    """The parts of a profile that can run as separate jobs, each a data set and a model.
+
+    Example:
+        >>> blocks("quick")[:2]
+        ['digit-pairs-linear', 'flags-linear']
+    """
+    if profile == "quick":
+        return [f"{data_set}-linear" for data_set in QUICK_DATA_SETS]
+    return [f"{data_set}-{model}" for data_set in FULL_DATA_SETS for model in MODELS]
+
+
+def run_block(block: str, profile: str, **options: Any) -> list[Row]:
+    """Train every loss on the data set and model of a block.
+
+    Args:
+        block: one of `blocks(profile)`.
+        profile: quick or full.
+        **options: device, store and progress, as in `compare`.
+
+    Raises:
+        ValueError: there is no such block in the profile.
+    """
+    if block not in blocks(profile):
+        raise ValueError(f"`block` must be one of {', '.join(blocks(profile))}. Got {block!r}.")
+    data_set, _, name = block.rpartition("-")
+    model: Model = "mlp" if name == "mlp" else "linear"
+    return compare([data_set], model, profile=profile, **options)
+
+
+def recorded_file() -> Path:
+    """Where a checkout keeps the outcome of the full profile."""
+    return Path(__file__).parents[3] / "data" / "recorded" / "zlpr" / "trials.csv"
+
+
+def recorded_rows() -> list[Row]:
+    """The rows of the full profile, as recorded in the repository of the book.
+
+    Raises:
+        FileNotFoundError: this is an installed package, which does not carry them.
+    """
+    file = recorded_file()
+    if not file.exists():
+        raise FileNotFoundError(
+            f"The recorded trials are part of the book's repository, not of the installed "
+            f"package: {file} does not exist."
+        )
+    with file.open(encoding="utf-8", newline="") as lines:
+        return [
+            {
+                **row,
+                "seed": int(row["seed"]),
+                **{name: float(row[name]) if row[name] else None for name in METRICS},
+            }
+            for row in csv.DictReader(lines)
+        ]
+
+
+def write_rows(rows: Sequence[Row], file: Path) -> None:
+    """Write rows as the CSV that `recorded_rows` reads, numbers with six significant digits."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with file.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.DictWriter(lines, columns, lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(
+                {
+                    name: f"{value:.6g}" if isinstance(value, float) else value
+                    for name, value in row.items()
+                }
+            )
