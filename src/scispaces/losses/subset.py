@@ -110,8 +110,8 @@ def newton_elementary_symmetric(logits: Tensor, k: int) -> Tensor:
 
     .. math:: k Z_k = \sum_{j=1}^{k} (-1)^{j-1} Z_{k-j} S_j, \qquad S_j = \sum_i e^{j s_i}
 
-    (book: `zlpr-newton`). The sum alternates, so its terms cancel: already at 50 classes and
-    k = 20 four of the sixteen digits are gone, and large scores overflow. Use
+    (book: `zlpr-newton`). The sum alternates, so its terms cancel: at 50 classes and k = 20
+    three of the sixteen digits are gone, and large scores overflow. Use
     `log_elementary_symmetric`.
 
     Args:
