@@ -274,6 +274,17 @@ def test_a_tiny_loss_keeps_its_digits(score):
     assert value == pytest.approx(3 * math.exp(-score), rel=1e-8)
 
 
+def test_tiny_soft_weights_count_at_large_scores():
+    logits = torch.tensor([[-80.0, -70.0, 3.0]])
+    targets = torch.tensor([[1e-30, 1e-28, 0.0]])
+    value, gradient = with_gradient(zlpr_loss, logits, targets)
+    weighted = [1e-30 * math.exp(80), 1e-28 * math.exp(70)]
+    expected = math.log1p(sum(weighted)) + math.log1p(math.exp(-80) + math.exp(-70) + math.exp(3))
+    assert value.item() == pytest.approx(expected, rel=1e-6)
+    for slope, weight in zip(gradient[0].tolist(), weighted, strict=False):
+        assert slope == pytest.approx(-weight / (1 + sum(weighted)), rel=1e-5)
+
+
 def test_sparse_form_with_confident_positives():
     """Positives at 15: the clipped sparse form is negative and pushes them down."""
     logits, positives = learned(15.0)

@@ -68,7 +68,7 @@ def _plain_side(exponents: Tensor, weights: Tensor) -> Tensor:
         shift = torch.where(weights > 0, exponents, 0).amax(-1, keepdim=True)
         shift = shift.clamp(0, _limit(exponents))
     total = (weights * (exponents - shift).clamp(max=0).exp()).sum(-1, keepdim=True)
-    return _value(shift, total)[:, 0]
+    return _value(shift, total, total + torch.exp(-shift))[:, 0]
 
 
 class IndexedZLPR(torch.autograd.Function):
@@ -94,10 +94,11 @@ class IndexedZLPR(torch.autograd.Function):
         powers = _exact_powers_(positive.sub_(highest.clamp_(0, _limit(positive))))
         torch.sum(powers * first, -1, keepdim=True, out=total[1])
 
+        # Sums of nothing but floors; cheaper here than number by number.
         torch.threshold_(total, logits.shape[1] * _least(total), 0.0)
         partition = total + torch.exp(-shift)
         ctx.save_for_backward(logits, index, first, occupied, powers, shift[0], partition)
-        return _value(shift, total).sum(0)[:, 0]
+        return _value(shift, total, partition).sum(0)[:, 0]
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
@@ -135,10 +136,11 @@ class WeightedZLPR(torch.autograd.Function):
                 absent = torch.add(exponents, absent, alpha=-2 * _limit(exponents))
                 highest = torch.amax(absent, -1, keepdim=True, out=shift[side, block])
                 exponents.sub_(highest.clamp_(0, _limit(exponents)))
-                total[side, block] = _powers_(exponents).mul_(weights).sum(-1, keepdim=True)
-        torch.threshold_(total, logits.shape[1] * _least(total), 0.0)
-        ctx.save_for_backward(logits, targets, mask, shift, total + torch.exp(-shift))
-        return _value(shift, total).sum(0)[:, 0]
+                powers = _exact_powers_(exponents).mul_(weights)
+                torch.sum(powers, -1, keepdim=True, out=total[side, block])
+        partition = total + torch.exp(-shift)
+        ctx.save_for_backward(logits, targets, mask, shift, partition)
+        return _value(shift, total, partition).sum(0)[:, 0]
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
@@ -175,9 +177,11 @@ def _workspace(logits: Tensor, dtype: torch.dtype) -> Tensor:
     return logits.new_empty(min(rows_per_block(logits), len(logits)), logits.shape[1], dtype=dtype)
 
 
-def _value(shift: Tensor, total: Tensor) -> Tensor:
-    """log(1 + exp(shift) total), to the last digit also where it is tiny."""
-    value = torch.where(shift > 0, shift + torch.log(torch.exp(-shift) + total), total.log1p())
+def _value(shift: Tensor, total: Tensor, partition: Tensor) -> Tensor:
+    """log(1 + e^shift total), where partition = e^-shift + total."""
+    # log1p keeps the digits of a small value; a large one takes the way that can not overflow.
+    small = torch.log1p(total * torch.exp(shift.clamp(max=40)))
+    value = torch.where(shift > 40, shift + partition.log(), small)
     return torch.where(shift >= _limit(shift), torch.inf, value)
 
 
