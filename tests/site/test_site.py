@@ -221,3 +221,21 @@ def test_documents_for_programs_agree_with_the_pages() -> None:
     for entry in entries:
         file, _, anchor = entry["url"].partition("#")
         assert f'id="{anchor}"' in (SITE / file).read_text("utf-8")
+
+
+def test_slider_figure_works_by_keyboard_and_says_what_it_shows(
+    context: BrowserContext, address: str
+) -> None:
+    """Arrow keys move a slider, the numbers follow, and the outcome is announced."""
+    for name in pages_with('class="gradient-mass"'):
+        page, _, complaints = visit(context, address, name)
+        slider = page.get_by_label("Number of negatives")
+        output = page.locator(".gradient-mass output").first
+        slider.focus()
+        before = output.text_content()
+        page.keyboard.press("ArrowRight")
+        assert output.text_content() != before
+        assert slider.get_attribute("aria-valuetext") == output.text_content()
+        page.keyboard.press("Home")
+        expect(page.locator(".gradient-mass [role=status]")).to_contain_text("1.00 times under BCE")
+        assert complaints == []
