@@ -6,6 +6,7 @@ the best on its validation rows is taken, and only that one meets the test rows.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,15 @@ import torch
 from torch import Tensor
 
 from scispaces.datasets import MultilabelData
-from scispaces.studies.multilabel_losses import ComparedLoss
+from scispaces.studies.multilabel_losses import ComparedLoss, Parameter
 from scispaces.studies.multilabel_metrics import count, macro_average_precision, one_error, rank
-from scispaces.studies.multilabel_tuning import RANKING_CRITERION, Best, Budget, judge
+from scispaces.studies.multilabel_tuning import (
+    RANKING_CRITERION,
+    Best,
+    Budget,
+    checkpoint_updates,
+    judge,
+)
 from scispaces.studies.stacked_models import StackedModels
 
 VALIDATION_SHARE = 0.2
@@ -56,23 +63,44 @@ def batches(rows: np.ndarray, budget: Budget, seed: int) -> np.ndarray:
     return order[: updates * size].reshape(updates, size)
 
 
-def metrics_of_chosen(
-    criterion: str, best: Best, rows: Tensor, positives: Tensor
-) -> dict[str, Tensor]:
-    """What the models chosen by a criterion are worth on the test rows, `(seeds,)` each."""
-    scores = best.models.scores(rows.unsqueeze(0)).squeeze(1)
-    if criterion == RANKING_CRITERION:
-        ranking = rank(scores, positives)
-        return {
-            RANKING_CRITERION: ranking.average_precision().mean(-1),
-            "macro_average_precision": macro_average_precision(scores, positives),
-            "ranking_loss": ranking.ranking_loss().mean(-1),
-            "one_error": one_error(scores, positives),
-            "coverage": ranking.coverage().mean(-1),
-        }
-    counts = count(scores, positives, best.thresholds.unsqueeze(-2))
-    is_micro = criterion.startswith("micro")
-    return {criterion: counts.micro_f1() if is_micro else counts.macro_f1()}
+@dataclass(frozen=True)
+class Task:
+    """A data set laid out for several seeds.
+
+    Attributes:
+        x, y: training and validation rows of all seeds.
+        test_x, test_y: the test rows.
+        steps: the rows of each step, `(updates, seeds, batch)`.
+        held_out: the validation rows of each seed, `(seeds, rows)`.
+        imbalance: negatives over positives in the training rows, `(seeds, 1, 1, labels)`.
+    """
+
+    x: Tensor
+    y: Tensor
+    test_x: Tensor
+    test_y: Tensor
+    steps: Tensor
+    held_out: Tensor
+    imbalance: Tensor
+
+
+def lay_out(data: MultilabelData, seeds: Sequence[int], budget: Budget, device: str) -> Task:
+    """Prepare the features, and split and shuffle the rows for every seed."""
+    x, test_x = (part.to(device) for part in prepare(data))
+    y, test_y = (torch.from_numpy(part).to(device) for part in (data.train_y, data.test_y))
+    splits = [split_rows(len(x), seed) for seed in seeds]
+    held_out = np.stack([rows for _, rows in splits])
+    steps = [batches(rows, budget, seed) for (rows, _), seed in zip(splits, seeds, strict=True)]
+    positives = torch.stack([y[rows].sum(0) for rows, _ in splits])[:, None, None]
+    return Task(
+        x,
+        y,
+        test_x,
+        test_y,
+        steps=torch.from_numpy(np.stack(steps, axis=1)).to(device),
+        held_out=torch.from_numpy(held_out).to(device),
+        imbalance=(len(splits[0][0]) - positives) / positives.clamp(min=1),
+    )
 
 
 def train(
@@ -99,62 +127,85 @@ def train(
         "parameter;learning rate;updates". A loss without a threshold of its own lacks the metrics
         that need one.
     """
-    x, test_x = (part.to(device) for part in prepare(data))
-    y, test_y = (torch.from_numpy(part).to(device) for part in (data.train_y, data.test_y))
-    splits = [split_rows(len(x), seed) for seed in seeds]
-    held_out = torch.from_numpy(np.stack([rows for _, rows in splits])).to(device)
-    order = [batches(rows, budget, seed) for (rows, _), seed in zip(splits, seeds, strict=True)]
-    steps = torch.from_numpy(np.stack(order, axis=1)).to(device)
-    actual = torch.stack([y[rows].sum(0) for rows, _ in splits])[:, None, None]
-    imbalance = (len(splits[0][0]) - actual) / actual.clamp(min=1)
+    task = lay_out(data, seeds, budget, device)
+    pairs = budget.pairs(loss, hidden)
+    models = StackedModels.start(
+        task.x.shape[1],
+        task.y.shape[1],
+        hidden=hidden,
+        learning_rates=torch.tensor([rate for _, rate in pairs], device=device),
+        seeds=seeds,
+        feature_norm=float(task.x.square().sum(1).mean().sqrt()),
+    )
+    best = fit(models, task, loss, [parameter for parameter, _ in pairs], budget.checkpoints)
+    rows: list[dict[str, Any]] = [{} for _ in seeds]
+    for criterion, kept in best.items():
+        for name, values in metrics_of_chosen(criterion, kept, task).items():
+            for row, value in zip(rows, values.tolist(), strict=True):
+                row[name] = value
+        for seed, row in enumerate(rows):
+            configuration, updates = kept.choice[seed]
+            parameter, rate = pairs[configuration]
+            row[f"chosen_{criterion}"] = f"{parameter};{rate:.3g};{updates}"
+    return rows
 
-    configurations = budget.pairs(loss, hidden)
-    parameters = list(dict.fromkeys(parameter for parameter, _ in configurations))
-    usual = torch.tensor([parameter == loss.usual for parameter, _ in configurations])
-    rates = torch.tensor([[rate for _, rate in configurations]] * len(seeds), device=device)
 
-    def stack(rates: Tensor) -> StackedModels:
-        norm = float(x.square().sum(1).mean().sqrt())
-        return StackedModels(
-            x.shape[1], y.shape[1], hidden=hidden, learning_rates=rates, seeds=seeds,
-            feature_norm=norm,
-        )  # fmt: skip
+def fit(
+    models: StackedModels,
+    task: Task,
+    loss: ComparedLoss,
+    of_model: list[Parameter],
+    checkpoints: int,
+) -> dict[str, Best]:
+    """Train all models together; return the best of each seed by every criterion.
 
-    models, best = stack(rates), dict[str, Best]()
-    optimiser, checkpoints = models.optimiser(), budget.checkpoints_within(len(steps))
-    for at, rows in enumerate(steps, start=1):
-        logits = models.scores(x[rows])
-        targets = y[rows].unsqueeze(1).expand_as(logits).to(logits.dtype)
-        chunks = (tensor.chunk(len(parameters), dim=1) for tensor in (logits, targets))
+    Args:
+        models: before their training; trained after.
+        task: the data.
+        loss: one of the compared losses.
+        of_model: its parameter in each configuration, equal ones together and equally many.
+        checkpoints: how often to look at the validation rows.
+    """
+    parameters = list(dict.fromkeys(of_model))
+    usual = torch.tensor([value == loss.usual for value in of_model], device=task.x.device)
+    optimiser = models.optimiser()
+    looks = checkpoint_updates(len(task.steps), checkpoints)
+    best: dict[str, Best] = {}
+    for at, rows in enumerate(task.steps, start=1):
+        logits = models.scores(task.x[rows])
+        targets = task.y[rows].unsqueeze(1).expand_as(logits).to(logits.dtype)
+        chunks = (part.chunk(len(parameters), dim=1) for part in (logits, targets))
         losses = [
-            loss.function(scores, truth, parameter, imbalance)
+            loss.function(scores, truth, parameter, task.imbalance)
             for scores, truth, parameter in zip(*chunks, parameters, strict=True)
         ]
         optimiser.zero_grad()
         (torch.stack(losses).sum() / rows.shape[1]).backward()
         optimiser.step()
-        if at in checkpoints:
+        if at in looks:
             with torch.no_grad():
-                outcome = models.scores(x[held_out])
-            judged = judge(
-                outcome, y[held_out], has_threshold=loss.has_threshold, usual=usual.to(device)
-            )
+                outcome = models.scores(task.x[task.held_out])
+            positives = task.y[task.held_out]
+            judged = judge(outcome, positives, has_threshold=loss.has_threshold, usual=usual)
             for criterion, (value, thresholds) in judged.items():
                 if criterion not in best:
-                    best[criterion] = Best(
-                        stack(torch.ones_like(rates[:, :1])),
-                        torch.full_like(value[:, 0], -1.0),
-                        thresholds[:, 0].clone(),
-                    )
+                    best[criterion] = Best.none_yet(models, value, thresholds)
                 best[criterion].update(models, value, thresholds, at)
+    return best
 
-    results: list[dict[str, Any]] = [{} for _ in seeds]
-    for criterion, kept in best.items():
-        for name, values in metrics_of_chosen(criterion, kept, test_x, test_y).items():
-            for result, value in zip(results, values.tolist(), strict=True):
-                result[name] = value
-        for seed, result in enumerate(results):
-            configuration, updates = kept.choice[seed]
-            parameter, rate = configurations[configuration]
-            result[f"chosen_{criterion}"] = f"{parameter};{rate:.3g};{updates}"
-    return results
+
+def metrics_of_chosen(criterion: str, best: Best, task: Task) -> dict[str, Tensor]:
+    """What the models chosen by a criterion are worth on the test rows, `(seeds,)` each."""
+    scores, positives = best.models.scores(task.test_x.unsqueeze(0)).squeeze(1), task.test_y
+    if criterion == RANKING_CRITERION:
+        ranking = rank(scores, positives)
+        return {
+            RANKING_CRITERION: ranking.average_precision().mean(-1),
+            "macro_average_precision": macro_average_precision(scores, positives),
+            "ranking_loss": ranking.ranking_loss().mean(-1),
+            "one_error": one_error(scores, positives),
+            "coverage": ranking.coverage().mean(-1),
+        }
+    counts = count(scores, positives, best.thresholds.unsqueeze(-2))
+    is_micro = criterion.startswith("micro")
+    return {criterion: counts.micro_f1() if is_micro else counts.macro_f1()}

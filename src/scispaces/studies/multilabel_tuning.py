@@ -10,6 +10,7 @@ and average precision, which also stands for the other measures of ranking.
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from scispaces.studies.multilabel_losses import ComparedLoss, Parameter
@@ -17,8 +18,8 @@ from scispaces.studies.multilabel_metrics import candidate_thresholds, count, co
 from scispaces.studies.stacked_models import StackedModels
 
 # In units of the score, see `StackedModels`.
-LINEAR_RATES = (0.15, 2.0)
-NETWORK_RATES = (0.05, 0.6)
+LINEAR_RATES = (0.2, 2.0)
+NETWORK_RATES = (0.1, 1.0)
 CHECKPOINT_SPAN = 32
 RANKING_CRITERION = "average_precision"
 
@@ -62,10 +63,16 @@ class Budget:
         """Steps of Adam with so many training rows."""
         return max(self.updates, -(-self.passes * rows // self.batch))
 
-    def checkpoints_within(self, updates: int) -> set[int]:
-        """The numbers of updates after which the validation rows are looked at."""
-        first = max(1, updates / CHECKPOINT_SPAN)
-        return {round(at) for at in np.geomspace(first, updates, self.checkpoints)}
+
+def checkpoint_updates(updates: int, checkpoints: int) -> set[int]:
+    """After how many updates the validation rows are looked at, growing by equal factors.
+
+    Example:
+        >>> sorted(checkpoint_updates(320, 3))
+        [10, 57, 320]
+    """
+    first = max(1, updates / CHECKPOINT_SPAN)
+    return {round(at) for at in np.geomspace(first, updates, checkpoints)}
 
 
 def judge(
@@ -120,6 +127,12 @@ class Best:
     value: Tensor
     thresholds: Tensor
     choice: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    @classmethod
+    def none_yet(cls, models: StackedModels, value: Tensor, thresholds: Tensor) -> "Best":
+        """Room for the best of some models, worse than any of them."""
+        below = torch.full_like(value[:, 0], -1.0)
+        return cls(models.one_per_seed(), below, torch.zeros_like(thresholds[:, 0]))
 
     def update(self, models: StackedModels, value: Tensor, thresholds: Tensor, at: int) -> None:
         """Take over the models that are better than those kept, after so many updates."""

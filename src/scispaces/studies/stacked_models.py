@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 # Adam's usual 1e-8 is not small beside the gradients of rare labels.
-EPSILON = 1e-12
+EPSILON = 1e-10
 
 
 class StackedModels:
@@ -23,40 +23,51 @@ class StackedModels:
     scores start at 0. Adam's step does not depend on the scale of a gradient, so a weight is held
     as its learning rate times a tensor that one optimiser with learning rate 1 moves; this gives
     each model its own rate at no cost.
+
+    Attributes:
+        rates: learning rates `(seeds, configurations, 1, 1)`.
+        parameters: weights and biases of one or two layers, over their learning rates. The first
+            weights are `(seeds, features, configurations, units)`, so that one product serves all
+            configurations of a seed; all others have the shape `(seeds, configurations, …)`.
     """
 
-    def __init__(
-        self,
+    def __init__(self, rates: Tensor, parameters: list[Tensor]) -> None:
+        self.rates = rates
+        self.parameters = parameters
+
+    @classmethod
+    def start(
+        cls,
         features: int,
         labels: int,
         *,
         hidden: int | None,
         learning_rates: Tensor,
         seeds: Sequence[int],
-        feature_norm: float = 1.0,
-    ) -> None:
-        """Make the models.
+        feature_norm: float,
+    ) -> "StackedModels":
+        """Models before their training.
 
         Args:
             features, labels: sizes of a row and of its target.
             hidden: width of the hidden layer, or None for linear models.
-            learning_rates: `(seeds, configurations)`, on the device of the models.
-            seeds: of the first weights.
+            learning_rates: `(configurations,)`, on the device of the models.
+            seeds: of the first weights of a network.
             feature_norm: root mean square of the Euclidean norm of a row; the hidden units of a
                 network start with variance 2.
         """
-        models, device = learning_rates.shape, learning_rates.device
-        self.rates = learning_rates[:, :, None, None]
-        inner = labels if hidden is None else hidden
-        first = torch.zeros(models[0], features, models[1], inner, device=device)
-        self.parameters = [first, torch.zeros(*models, 1, inner, device=device)]
+        device = learning_rates.device
+        models, units = (len(seeds), len(learning_rates)), hidden or labels
+        first = torch.zeros(models[0], features, models[1], units, device=device)
+        parameters = [first, torch.zeros(*models, 1, units, device=device)]
         if hidden is not None:
             for at, seed in enumerate(seeds):
                 generator = torch.Generator().manual_seed(seed)
-                start = torch.randn(features, 1, hidden, generator=generator).to(device)
-                first[at] = start * math.sqrt(2) / feature_norm / self.rates[at, :, 0]
-            self.parameters.append(torch.zeros(*models, hidden, labels, device=device))
-            self.parameters.append(torch.zeros(*models, 1, labels, device=device))
+                weights = torch.randn(features, 1, hidden, generator=generator).to(device)
+                first[at] = weights * math.sqrt(2) / feature_norm / learning_rates[:, None]
+            parameters.append(torch.zeros(*models, hidden, labels, device=device))
+            parameters.append(torch.zeros(*models, 1, labels, device=device))
+        return cls(learning_rates[:, None, None].repeat(len(seeds), 1, 1, 1), parameters)
 
     def optimiser(self) -> torch.optim.Optimizer:
         """Adam for all the models, each with its own learning rate."""
@@ -75,8 +86,17 @@ class StackedModels:
             scores = (scores.relu() @ weight / weight.shape[-2] + bias) * self.rates
         return scores
 
+    def one_per_seed(self) -> "StackedModels":
+        """Room for one model of each seed."""
+        first, *others = self.parameters
+        room = [
+            torch.zeros_like(first[:, :, :1]),
+            *(torch.zeros_like(part[:, :1]) for part in others),
+        ]
+        return StackedModels(torch.ones_like(self.rates[:, :1]), room)
+
     def take(self, others: "StackedModels", seed: int, configuration: int) -> None:
-        """Make the first model of a seed a copy of one of the other models of that seed."""
+        """Make the only model of a seed a copy of one of the other models of that seed."""
         with torch.no_grad():
             self.rates[seed, 0] = others.rates[seed, configuration]
             self.parameters[0][seed, :, 0] = others.parameters[0][seed, :, configuration]

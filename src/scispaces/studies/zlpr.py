@@ -5,7 +5,6 @@
 and the models are in `multilabel_losses`, `multilabel_tuning` and `multilabel_training`.
 """
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from scispaces.datasets import (
-    MULAN_NAMES,
     MultilabelData,
     load_digit_pairs,
     load_goemotions,
@@ -23,15 +21,29 @@ from scispaces.datasets import (
 from scispaces.studies.multilabel_losses import COMPARED
 from scispaces.studies.multilabel_training import train
 from scispaces.studies.multilabel_tuning import Budget
+from scispaces.studies.recorded import read_rows
 from scispaces.studies.trials import run_trials
 
 Model = Literal["linear", "mlp"]
 Row = dict[str, Any]
 
 LOSSES = tuple(COMPARED)
-MODELS: tuple[Model, ...] = ("linear", "mlp")
+MODELS: tuple[Model, ...] = ("mlp", "linear")
 QUICK_DATA_SETS = ("digit-pairs", "flags", "emotions", "scene", "yeast")
-FULL_DATA_SETS = ("digit-pairs", *MULAN_NAMES, "reuters-r90", "goemotions")
+# The longest first, so that parallel jobs end together.
+FULL_DATA_SETS = (
+    "corel5k",
+    "bibtex",
+    "goemotions",
+    "reuters-r90",
+    "enron",
+    "cal500",
+    "yeast",
+    "scene",
+    "digit-pairs",
+    "emotions",
+    "flags",
+)
 HIDDEN_UNITS = 64
 SEEDS = tuple(range(10))
 BUDGETS = {
@@ -186,7 +198,7 @@ def run_block(block: str, profile: str, **options: Any) -> list[Row]:
     Args:
         block: one of `blocks(profile)`.
         profile: quick or full.
-        **options: device, store and progress, as in `compare`.
+        **options: device, store and progress as in `compare`.
 
     Raises:
         ValueError: there is no such block in the profile.
@@ -198,44 +210,10 @@ def run_block(block: str, profile: str, **options: Any) -> list[Row]:
     return compare([data_set], model, profile=profile, **options)
 
 
-def recorded_file() -> Path:
-    """Where a checkout keeps the outcome of the full profile."""
-    return Path(__file__).parents[3] / "data" / "recorded" / "zlpr" / "trials.csv"
-
-
 def recorded_rows() -> list[Row]:
     """The rows of the full profile, as recorded in the repository of the book.
 
     Raises:
         FileNotFoundError: this is an installed package, which does not carry them.
     """
-    file = recorded_file()
-    if not file.exists():
-        raise FileNotFoundError(
-            f"The recorded trials are part of the book's repository, not of the installed "
-            f"package: {file} does not exist."
-        )
-    with file.open(encoding="utf-8", newline="") as lines:
-        return [
-            {
-                **row,
-                "seed": int(row["seed"]),
-                **{name: float(row[name]) if row[name] else None for name in METRICS},
-            }
-            for row in csv.DictReader(lines)
-        ]
-
-
-def write_rows(rows: Sequence[Row], file: Path) -> None:
-    """Write rows as the CSV that `recorded_rows` reads, numbers with six significant digits."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    with file.open("w", encoding="utf-8", newline="") as lines:
-        writer = csv.DictWriter(lines, columns, lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow(
-                {
-                    name: f"{value:.6g}" if isinstance(value, float) else value
-                    for name, value in row.items()
-                }
-            )
+    return read_rows("zlpr/trials.csv")
