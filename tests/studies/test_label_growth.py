@@ -1,9 +1,12 @@
 """The growing label space: masses against the book's formulas, curves, memory."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
-from scispaces.studies import label_growth
+from scispaces.studies import label_growth, recorded
+from scispaces.studies.label_growth import run
 
 TIMING = "milliseconds"
 
@@ -56,6 +59,24 @@ def test_zlpr_from_indices_needs_no_second_copy_of_the_scores() -> None:
     }
     assert memory["zlpr"] <= 1.1
     assert memory["bce"] >= 2
+
+
+def test_recorded_curves_are_read_as_they_were_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_growth, "FOLDER", tmp_path)
+    monkeypatch.setattr(recorded, "FOLDER", tmp_path)
+    monkeypatch.setattr(label_growth, "FULL_CLASS_COUNTS", (10,))
+    monkeypatch.setattr(label_growth, "FULL_SEEDS", (4,))
+    monkeypatch.setattr(label_growth, "run", lambda counts, seed: run(counts, seed, updates=10))
+    label_growth.record()
+    expected = label_growth.curve_rows(run([10], 4, updates=10))
+    rows = label_growth.recorded_rows()
+    assert [row["update"] for row in rows] == [1, 10] * 3
+    for row, other in zip(rows, expected, strict=True):
+        assert row.pop("arm") == other.pop("arm")
+        del row[TIMING], other[TIMING]
+        assert row == pytest.approx(other, rel=1e-5)
 
 
 def test_fewer_labels_than_the_task_has_are_refused() -> None:

@@ -7,6 +7,7 @@ log-odds of a positive, the usual remedy for rare positives; all with the same o
 rate, batches and first weights for every number of labels.
 """
 
+import csv
 import json
 import math
 import os
@@ -23,6 +24,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.profiler import ProfilerActivity, profile
 
 from scispaces.losses import zlpr_loss_from_indices
+from scispaces.studies.recorded import FOLDER, read_rows
 
 FEATURES = 32
 HIDDEN = 32
@@ -33,6 +35,9 @@ TRAIN_ROWS, TEST_ROWS = 4096, 256
 BATCH = 32
 LEARNING_RATE = 0.01
 UPDATES = 200
+FULL_CLASS_COUNTS = (10, 100, 1_000, 10_000, 100_000)
+FULL_SEEDS = (0, 1, 2)
+RECORDED = "zlpr/growth.csv"
 CURVE_AT = (1, 10, 20, 40, 60, 80, 100, 125, 150, 175, 200)
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -193,3 +198,42 @@ def run(
         [4.0, 499.0]
     """
     return [train(arm, classes, seed, updates) for classes in class_counts for arm in arms]
+
+
+def curve_rows(results: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Results as a table, one row per point of a curve."""
+    return [
+        {**{name: value for name, value in result.items() if name != "curve"}, **point}
+        for result in results
+        for point in result["curve"]
+    ]
+
+
+def recorded_rows() -> list[dict[str, Any]]:
+    """The curves of `FULL_CLASS_COUNTS` and `FULL_SEEDS`, as recorded in the book's repository.
+
+    Raises:
+        FileNotFoundError: this is an installed package, which does not carry them.
+    """
+    return read_rows(RECORDED)
+
+
+def record() -> None:
+    """Run the full experiment, some minutes, and store its curves in the book's repository."""
+    rows = curve_rows(row for seed in FULL_SEEDS for row in run(FULL_CLASS_COUNTS, seed))
+    place = FOLDER / RECORDED
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.DictWriter(lines, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(
+                {
+                    name: f"{value:.6g}" if isinstance(value, float) else value
+                    for name, value in row.items()
+                }
+            )
+
+
+if __name__ == "__main__":
+    record()
