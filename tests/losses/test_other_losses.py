@@ -67,6 +67,17 @@ def test_rows_without_a_pair_cost_nothing():
     assert torch.equal(gradient, torch.zeros_like(gradient))
 
 
+@pytest.mark.parametrize("threshold_class", [False, True])
+def test_infinity_on_the_wrong_side_costs_infinity(threshold_class):
+    targets = torch.tensor([[1.0, 0, 0]])
+    for logits in ([-torch.inf, 1.0, 2.0], [1.0, torch.inf, 2.0]):
+        value, gradient = with_gradient(
+            pairwise_ranking_loss, torch.tensor([logits]), targets, threshold_class=threshold_class
+        )
+        assert value == torch.inf
+        assert gradient.isfinite().all()
+
+
 @pytest.mark.parametrize("options", [{"scale": 0.0}, {"scale": math.inf}, {"margin": math.nan}])
 def test_bad_scale_and_margin(options):
     with pytest.raises(ValueError, match=r"must be (positive and )?finite\. Got"):
@@ -164,7 +175,7 @@ def test_divergence_is_symmetric_and_both_kullback_leibler_divergences():
 def test_divergence_keeps_its_digits_where_both_probabilities_are_near_one():
     s, t = (torch.tensor([[value]], dtype=torch.float64) for value in (40.0, 50.0))
     expected = 10 * (math.exp(-40) / (1 + math.exp(-40)) - math.exp(-50) / (1 + math.exp(-50)))
-    assert symmetric_bernoulli_divergence(s, t).item() == pytest.approx(expected, rel=1e-14)
+    assert symmetric_bernoulli_divergence(s, t).item() == pytest.approx(expected, rel=1e-14, abs=0)
 
 
 @pytest.mark.parametrize(
@@ -197,13 +208,13 @@ def test_focal_at_saturated_scores(dtype, score, gamma):
         right, wrong = 1 / (1 + mpmath.exp(-s)), 1 / (1 + mpmath.exp(s))
         easy = -(wrong ** mpf(gamma)) * mpmath.log(right)
         hard = -(right ** mpf(gamma)) * mpmath.log(wrong)
-        assert value.item() == pytest.approx(float(2 * easy + 2 * hard), rel=1e-6)
+        assert value.item() == pytest.approx(float(2 * easy + 2 * hard), rel=1e-6, abs=0)
         slope = -(wrong ** mpf(gamma)) * (wrong - gamma * right * mpmath.log(right))
         steep = -(right ** mpf(gamma)) * (right - gamma * wrong * mpmath.log(wrong))
     assert gradient.isfinite().all()
     ulp, least = torch.finfo(dtype).eps, torch.finfo(dtype).smallest_normal
     assert gradient[0, 0].item() == pytest.approx(float(slope), rel=64e-7 + ulp, abs=least * ulp)
-    assert gradient[0, 3].item() == pytest.approx(float(steep), rel=64e-7 + ulp)
+    assert gradient[0, 3].item() == pytest.approx(float(steep), rel=64e-7 + ulp, abs=0)
 
 
 @pytest.mark.parametrize(("dtype", "score"), [(torch.float32, 20.0), (torch.float16, 9.0)])
@@ -224,9 +235,9 @@ def test_focal_in_float16_does_not_vanish():
     q = 1 / (1 + math.exp(9))
     value, gradient = with_gradient(focal_loss, logits.float(), targets)
     assert focal_loss(logits, targets) == value
-    assert value.item() == pytest.approx(-(q**2) * math.log1p(-q), rel=1e-6)
+    assert value.item() == pytest.approx(-(q**2) * math.log1p(-q), rel=1e-6, abs=0)
     slope = -(q**2) * (q - 2 * (1 - q) * math.log1p(-q))
-    assert gradient.item() == pytest.approx(slope, rel=1e-6)
+    assert gradient.item() == pytest.approx(slope, rel=1e-6, abs=0)
 
 
 def test_alpha_moves_the_threshold():

@@ -49,7 +49,7 @@ def test_value_and_gradient_are_those_of_the_definition(loss, seed):
     logits, labels = draw(loss, seed=seed)
     value, gradient = value_and_gradient(loss, logits, labels)
     exact, exact_gradient = exact_value_and_gradient(loss, logits, labels)
-    assert value.item() == pytest.approx(exact, rel=1e-13)
+    assert value.item() == pytest.approx(exact, rel=1e-13, abs=0)
     torch.testing.assert_close(gradient, exact_gradient, rtol=1e-12, atol=1e-14)
 
 
@@ -108,7 +108,7 @@ def test_half_precision_is_computed_and_returned_in_float32(loss, dtype):
     single = dtype is not torch.float64 and loss.labels is not SCORES
     assert value.dtype is (torch.float32 if single else torch.float64)
     assert gradient.dtype is dtype
-    assert value.item() == pytest.approx(exact.item(), rel=2e-6)
+    assert value.item() == pytest.approx(exact.item(), rel=2e-6, abs=0)
     ulp = torch.finfo(dtype).eps
     torch.testing.assert_close(
         gradient.double(),
@@ -241,6 +241,22 @@ def test_transforms(loss):
     both = torch.vmap(loss.sum)(stack, labels.expand(3, *labels.shape))
     torch.testing.assert_close(both, values)
     assert value == pytest.approx(values[0].item())
+
+
+@every_loss
+@pytest.mark.parametrize("size", [90.0, 1e4])
+def test_transforms_and_second_order_at_large_scores(loss, size):
+    logits, labels = draw(loss, spread=size)
+    logits = logits.float()
+    value, gradient = value_and_gradient(loss, logits, labels)
+    slack = {"rtol": 1e-5, "atol": 16 * torch.finfo(torch.float32).eps * size}
+    transformed = torch.func.grad_and_value(loss.sum)(logits, labels)
+    torch.testing.assert_close(transformed, (gradient, value), **slack)
+    leaf = logits.requires_grad_()
+    (again,) = torch.autograd.grad(loss.sum(leaf, labels), leaf, create_graph=True)
+    torch.testing.assert_close(again.detach(), gradient, **slack)
+    (curvature,) = torch.autograd.grad(again.sum(), leaf)
+    assert curvature.isfinite().all()
 
 
 @every_loss

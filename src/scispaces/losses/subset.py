@@ -100,7 +100,8 @@ def log_elementary_symmetric(logits: Tensor, k: int) -> Tensor:
     sums = scores.new_zeros(*scores.shape[:-1], 1)  # log E_0, ..., log E_m while m classes are in
     for score in scores.split(1, dim=-1):
         with_class = sums + score
-        inner = torch.logaddexp(sums[..., 1:], with_class[..., :-1])
+        # Not logaddexp, whose second derivative is NaN where the two are far apart.
+        inner = torch.stack([sums[..., 1:], with_class[..., :-1]]).logsumexp(0)
         sums = torch.cat([sums[..., :1], inner, with_class[..., -1:]], -1)[..., : k + 1]
     return sums[..., k]
 
