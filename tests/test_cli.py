@@ -9,9 +9,6 @@ from typer.testing import CliRunner
 from scispaces import cli
 
 CHAPTER = """---
-jupytext:
-  text_representation: {extension: .md, format_name: myst}
-kernelspec: {name: python3, display_name: Python 3}
 scispaces: {title: Many labels}
 ---
 

@@ -8,13 +8,6 @@ import pytest
 from scispaces.book.execute import UndeclaredDataError, execute
 
 HEADER = """---
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  display_name: Python 3
-  name: python3
 scispaces:
   title: A chapter
   data: [multilabel/mulan/flags/]

@@ -7,13 +7,6 @@ import pytest
 from scispaces.book import graph
 
 NOTEBOOK = """---
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  display_name: Python 3
-  name: python3
 scispaces:
   title: A chapter
   data: [multilabel/]

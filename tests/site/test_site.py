@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -215,8 +215,8 @@ def test_no_file_names_another_host() -> None:
 
 def test_documents_for_programs_agree_with_the_pages() -> None:
     """`equations.json` and `evidence.json` point at elements that exist."""
-    read: Callable[[str], Any] = lambda name: json.loads((SITE / name).read_text("utf-8"))  # noqa: E731
-    entries = [*read("equations.json"), *read("evidence.json")]
+    documents = [(SITE / name).read_text("utf-8") for name in ("equations.json", "evidence.json")]
+    entries = [entry for document in documents for entry in json.loads(document)]
     assert entries
     for entry in entries:
         file, _, anchor = entry["url"].partition("#")

@@ -21,13 +21,6 @@ SOURCES = (
 )
 
 CHAPTER = """---
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  display_name: Python 3
-  name: python3
 scispaces:
   title: A chapter
 ---
