@@ -1,53 +1,77 @@
-"""Walking through the rows in blocks that stay in cache.
+"""How a loss that treats every row by itself is computed fast, and with little memory.
 
-Fresh memory costs several times more than the arithmetic of a loss, so the losses that work
-class by class never make more than a block of intermediate numbers at a time.
+In eager training the rows are walked through in blocks that stay in cache, and the gradient is
+written down together with the value, in the one piece of memory of the size of the logits that is
+needed at all. Fresh memory and passes through it cost more than the arithmetic of a loss. Under
+`torch.compile` and `torch.func`, and for derivatives of the gradient, the same loss is computed
+by plain differentiable torch functions.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from scispaces.losses._common import values_are_readable, wide
+from scispaces.losses._common import Reduction, reduce_rows, values_are_readable, wide
 
-_BLOCK = 2**18  # elements for each thread: a megabyte of float32 stays in its L2 cache
+_BLOCK = 2**17  # elements for each thread: half a megabyte of float32 stays in its L2 cache
 _ACCELERATOR_BLOCK = 2**24  # there launches are dear and caches matter less
 
-Elementwise = Callable[[Tensor, Tensor], Tensor]  # (scores, targets) -> one number each
+Labels = tuple[Tensor | None, ...]  # tensors with a row for every row of the logits
 
 
-def rows_per_block(logits: Tensor) -> int:
-    """How many rows of `logits` (rows, classes) make a block."""
-    block = _BLOCK * torch.get_num_threads() if logits.device.type == "cpu" else _ACCELERATOR_BLOCK
-    return max(1, block // logits.shape[1])
+class RowLoss(Protocol):
+    """A loss of rows, given in two ways that must agree."""
+
+    def rows(self, scores: Tensor, *labels: Any) -> Tensor:
+        """The loss of every row, (rows,), by differentiable torch functions.
+
+        `scores` are the logits (rows, classes) in the dtype of computation.
+        """
+
+    def rows_and_slopes(self, pieces: "Pieces", share: float, *labels: Any) -> Tensor:
+        """The same, leaving `share` times the gradient in the memory of the pieces."""
 
 
-def blocks(logits: Tensor) -> Iterator[slice]:
-    """The rows of `logits` (rows, classes), as slices of a block each."""
-    step = rows_per_block(logits)
-    for start in range(0, len(logits), step):
-        yield slice(start, min(start + step, len(logits)))
+class Pieces:
+    """The logits, block by block, as copies in the dtype of computation to be worked on in place.
 
-
-def sum_of_classes(
-    values: Elementwise, slopes: Elementwise, logits: Tensor, targets: Tensor
-) -> Tensor:
-    """The sum of `values` over the classes, block by block where that can be done.
-
-    `values` is made of differentiable torch functions, `slopes` is its derivative in the scores.
-    Both get numbers in the dtype of computation.
+    The copies lie in `gradient` where there is one, else in memory that is used again.
     """
+
+    def __init__(self, logits: Tensor, *, recording: bool) -> None:
+        self.logits = logits
+        self.dtype = wide(logits.dtype)
+        # Float32 for half precision too: what is small now may be scaled up later.
+        shape, device = logits.shape, logits.device
+        self.gradient = torch.empty(shape, dtype=self.dtype, device=device) if recording else None
+
+    def __iter__(self) -> Iterator[tuple[slice, Tensor]]:
+        rows, classes = self.logits.shape
+        on_cpu = self.logits.device.type == "cpu"
+        block = _BLOCK * torch.get_num_threads() if on_cpu else _ACCELERATOR_BLOCK
+        step = max(1, block // classes)
+        workspace = self.gradient
+        if workspace is None:
+            workspace = self.logits.new_empty(min(step, rows), classes, dtype=self.dtype)
+        for start in range(0, rows, step):
+            rows_now = slice(start, min(start + step, rows))
+            place = rows_now if self.gradient is not None else slice(rows_now.stop - start)
+            yield rows_now, workspace[place].copy_(self.logits[rows_now])
+
+
+def loss_of_rows(loss: RowLoss, logits: Tensor, labels: Labels, reduction: Reduction) -> Tensor:
+    """The reduced loss of `logits`, (..., classes), and `labels`, flattened to (rows, ...)."""
+    dtype = wide(logits.dtype)
     if logits.numel() == 0:
-        return logits.to(wide(logits.dtype)).sum(-1)
+        return reduce_rows(logits.to(dtype).sum(-1), reduction)
     flat = logits.reshape(-1, logits.shape[-1])
-    labels = targets.detach().reshape(flat.shape)
-    if values_are_readable(logits, targets):
-        rows = _InBlocks.apply(values, slopes, flat, labels)
+    if values_are_readable(logits, *labels):
+        value = _ValueAndGradient.apply(loss, reduction, torch.is_grad_enabled(), flat, *labels)
     else:
-        rows = values(*_as_numbers(flat, labels)).sum(-1)
-    return rows.reshape(logits.shape[:-1])
+        value = reduce_rows(loss.rows(flat.to(dtype), *labels), reduction)
+    return value.reshape(logits.shape[:-1]) if reduction == "none" else value
 
 
 def as_numbers(tensor: Tensor, dtype: torch.dtype) -> Tensor:
@@ -56,34 +80,46 @@ def as_numbers(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return (tensor.view(torch.uint8) if tensor.dtype is torch.bool else tensor).to(dtype)
 
 
-def _as_numbers(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    dtype = wide(logits.dtype)
-    return logits.to(dtype), as_numbers(targets, dtype)
-
-
-class _InBlocks(torch.autograd.Function):
-    """The sum over the classes of a function of score and target; keeps nothing but its inputs."""
+class _ValueAndGradient(torch.autograd.Function):
+    """A loss of rows whose gradient is made in the forward pass and given away in the backward."""
 
     @staticmethod
     def forward(
-        ctx: Any, values: Elementwise, slopes: Elementwise, logits: Tensor, targets: Tensor
+        ctx: Any,
+        loss: RowLoss,
+        reduction: Reduction,
+        recording: bool,
+        logits: Tensor,
+        *labels: Tensor | None,
     ) -> Tensor:
-        ctx.save_for_backward(logits, targets)
-        ctx.values, ctx.slopes = values, slopes
-        rows = [
-            values(*_as_numbers(logits[block], targets[block])).sum(-1) for block in blocks(logits)
-        ]
-        return torch.cat(rows)
+        ctx.save_for_backward(logits, *labels)
+        ctx.loss, ctx.reduction = loss, reduction
+        recording = recording and ctx.needs_input_grad[3]
+        rows, ctx.gradient = _value_and_gradient(loss, reduction, recording, logits, labels)
+        return reduce_rows(rows, reduction)
 
     @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[None, None, Tensor, None]:
-        logits, targets = ctx.saved_tensors
-        if torch.is_grad_enabled():  # the gradient must have a gradient of its own
-            rows = ctx.values(*_as_numbers(logits, targets)).sum(-1)
-            gradient = torch.autograd.grad(rows, logits, outer[0], create_graph=True)[0]
-            return None, None, gradient, None
-        gradient = torch.empty_like(logits)
-        for block in blocks(logits):
-            slopes = ctx.slopes(*_as_numbers(logits[block], targets[block]))
-            gradient[block] = slopes.mul_(outer[0][block, None])
-        return None, None, gradient, None
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
+        logits, *labels = ctx.saved_tensors
+        nothing = (None,) * len(labels)
+        if torch.is_grad_enabled():  # the gradient is to have a gradient of its own
+            rows = ctx.loss.rows(logits.to(wide(logits.dtype)), *labels)
+            value = reduce_rows(rows, ctx.reduction)
+            gradient = torch.autograd.grad(value, logits, outer[0], create_graph=True)[0]
+            return None, None, None, gradient, *nothing
+        gradient, ctx.gradient = ctx.gradient, None
+        if gradient is None:  # given away before, the graph being retained
+            _, gradient = _value_and_gradient(ctx.loss, ctx.reduction, True, logits, labels)
+        weight = outer[0].unsqueeze(-1)
+        if weight.numel() != 1 or weight.device.type != "cpu" or weight.item() != 1:
+            gradient.mul_(weight)
+        return None, None, None, gradient.to(logits.dtype), *nothing
+
+
+def _value_and_gradient(
+    loss: RowLoss, reduction: str, recording: bool, logits: Tensor, labels: Any
+) -> tuple[Tensor, Tensor | None]:
+    pieces = Pieces(logits, recording=recording)
+    share = 1 / len(logits) if reduction == "mean" else 1.0
+    rows = loss.rows_and_slopes(pieces, share, *labels)
+    return rows, pieces.gradient

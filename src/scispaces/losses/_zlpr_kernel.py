@@ -1,180 +1,119 @@
-"""ZLPR of every row, twice: in plain torch, and in blocks that stay in cache.
+"""ZLPR of every row, from labels by place and from labels as a matrix.
 
 Each side of ZLPR is log(1 + sum w exp(x)): over the negatives x = s, over the positives x = -s,
-with weights w that are 0 or 1 for hard labels. `plain_rows` says so in torch functions that can
-be differentiated to any order, compiled and transformed. The two autograd functions below it are
-for eager training; the table of `benchmarks/zlpr.py` is why they exist:
+with weights w that are 0 or 1 for hard labels. Both sides are shifted by their largest exponent
+(or 0, if that is larger) before exp(), so that nothing overflows.
 
-- They walk through the rows in blocks. The gradient is the only memory of the size of the logits
-  that they take, and nothing of that size lives between the forward and the backward pass.
-- Exponents are held at a floor. Below it exp() leaves the normal floating-point numbers, where
-  processors are 10 to 100 times slower; what is held there counts as zero.
+The fast form also holds exponents at a floor. Below it exp() leaves the normal floating-point
+numbers, where processors are 10 to 100 times slower; what is held there counts as zero.
 """
 
 import math
-from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from scispaces.losses._blocks import as_numbers, blocks, rows_per_block
-from scispaces.losses._common import wide
+from scispaces.losses._blocks import Pieces, as_numbers
 
 Side = tuple[Tensor, Tensor]  # exponents and weights
 
 
-class Positives(NamedTuple):
-    """Hard labels by place, (rows, k), any order; gaps are filled with copies.
+class ZLPRByPlace:
+    """Hard labels by place, (rows, k).
 
-    `first` marks the entries that count. A row without any holds class 0 throughout and is not
-    `occupied`, (rows, 1).
+    Labels: `places`, with gaps filled by copies; `first`, True for the entries that count;
+    `occupied`, (rows, 1), False for a row without positives, which has class 0 in all places.
     """
 
-    places: Tensor
-    first: Tensor
-    occupied: Tensor
+    def rows(self, scores: Tensor, places: Tensor, first: Tensor, occupied: Tensor) -> Tensor:
+        """See `RowLoss`."""
+        off = (~occupied).to(scores.dtype).expand_as(places)
+        negative = torch.ones_like(scores).scatter(1, places, off)
+        positive = -scores.gather(1, places)
+        return _side(scores, negative) + _side(positive, first.to(scores.dtype))
 
-    def sides(self, scores: Tensor) -> tuple[Side, Side]:
-        """Exponents and weights of the negatives, then of the positives."""
-        off = (~self.occupied).to(scores.dtype).expand_as(self.places)
-        negative = torch.ones_like(scores).scatter(1, self.places, off)
-        return (scores, negative), (-scores.gather(1, self.places), self.first.to(scores.dtype))
+    def rows_and_slopes(
+        self, pieces: Pieces, share: float, places: Tensor, first: Tensor, occupied: Tensor
+    ) -> Tensor:
+        """See `RowLoss`."""
+        kept = pieces.logits.gather(1, places).to(pieces.dtype)
+        positive = torch.where(occupied, -kept, -torch.inf)
+        negative = torch.where(occupied, -torch.inf, kept)  # what stands in the places
+        shift, total = kept.new_empty(2, 2, len(kept), 1)
+        for block, scores in pieces:
+            scores.scatter_(1, places[block], negative[block])
+            shift[0, block] = _shift(scores)
+            _powers_(scores.sub_(shift[0, block]))
+            torch.sum(scores, -1, keepdim=True, out=total[0, block])
+            if pieces.gradient is not None:
+                scores.mul_(share / (total[0, block] + torch.exp(-shift[0, block])))
+        shift[1] = _shift(positive)
+        _powers_(positive.sub_(shift[1]))
+        total[1] = (positive * first).sum(-1, keepdim=True)
+        partition = total + torch.exp(-shift)
+        if pieces.gradient is not None:
+            slopes = positive.mul_(-share / partition[1])
+            slopes = torch.where(occupied, slopes, pieces.gradient.gather(1, places))
+            pieces.gradient.scatter_(1, places, slopes)
+        return _value(shift, total, partition).sum(0)[:, 0]
 
 
-class Weights(NamedTuple):
-    """Labels as a matrix: `targets` in [0, 1] and, if not None, a `mask` of what counts."""
+class ZLPRByWeight:
+    """Labels as a matrix.
 
-    targets: Tensor
-    mask: Tensor | None
+    Labels: `targets` in [0, 1]; a `mask` that is True where a class counts, or None.
+    """
 
-    def sides(self, scores: Tensor) -> tuple[Side, Side]:
-        """Exponents and weights of the negatives, then of the positives."""
-        positive = as_numbers(self.targets, scores.dtype)
-        negative = 1 - positive
-        if self.mask is not None:
-            counts = as_numbers(self.mask, scores.dtype)
-            positive, negative = positive * counts, negative * counts
-        return (scores, negative), (-scores, positive)
+    def rows(self, scores: Tensor, targets: Tensor, mask: Tensor | None) -> Tensor:
+        """See `RowLoss`."""
+        negative, positive = _weights(scores, targets, mask)
+        return _side(scores, negative) + _side(-scores, positive)
+
+    def rows_and_slopes(
+        self, pieces: Pieces, share: float, targets: Tensor, mask: Tensor | None
+    ) -> Tensor:
+        """See `RowLoss`."""
+        values = pieces.logits.new_empty(len(targets), 2, dtype=pieces.dtype)
+        for block, scores in pieces:
+            counts = None if mask is None else mask[block]
+            negative, positive = _weights(scores, targets[block], counts)
+            opposite = -scores.clamp_(-_limit(scores), _limit(scores))
+            values[block, :1] = _side_and_slopes_(scores, negative, share)
+            values[block, 1:] = _side_and_slopes_(opposite, positive, share)
+            scores.sub_(opposite)
+        return values.sum(-1)
 
 
-def plain_rows(logits: Tensor, labels: Positives | Weights) -> Tensor:
-    """ZLPR of every row of `logits` (rows, classes), in plain differentiable torch."""
-    negative, positive = labels.sides(logits.to(wide(logits.dtype)))
-    return _plain_side(*negative) + _plain_side(*positive)
+def _weights(scores: Tensor, targets: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    positive = as_numbers(targets, scores.dtype)
+    negative = 1 - positive
+    if mask is None:
+        return negative, positive
+    counts = as_numbers(mask, scores.dtype)
+    return negative * counts, positive * counts
 
 
-def _plain_side(exponents: Tensor, weights: Tensor) -> Tensor:
+def _side(exponents: Tensor, weights: Tensor) -> Tensor:
+    """log(1 + sum w exp(x)) of every row, differentiable to any order."""
     with torch.no_grad():
-        shift = torch.where(weights > 0, exponents, 0).amax(-1, keepdim=True)
-        shift = shift.clamp(0, _limit(exponents))
+        shift = _shift(torch.where(weights > 0, exponents, 0))
     total = (weights * (exponents - shift).clamp(max=0).exp()).sum(-1, keepdim=True)
     return _value(shift, total, total + torch.exp(-shift))[:, 0]
 
 
-class IndexedZLPR(torch.autograd.Function):
-    """`plain_rows` of `Positives`, in blocks, with the gradient written down."""
-
-    @staticmethod
-    def forward(ctx: Any, logits: Tensor, index: Tensor, first: Tensor, occupied: Tensor) -> Tensor:
-        """The loss of every row."""
-        kept = logits.gather(1, index).to(wide(logits.dtype))
-        shift, total = kept.new_empty(2, 2, len(kept), 1)
-
-        blocked = torch.where(occupied, -torch.inf, kept)
-        workspace = _workspace(logits, kept.dtype)
-        for block in blocks(logits):
-            scores = workspace[: block.stop - block.start].copy_(logits[block])
-            scores.scatter_(1, index[block], blocked[block])
-            highest = torch.amax(scores, -1, keepdim=True, out=shift[0, block])
-            scores.sub_(highest.clamp_(0, _limit(scores)))
-            torch.sum(_powers_(scores), -1, keepdim=True, out=total[0, block])
-
-        positive = torch.where(occupied, -kept, -torch.inf)
-        highest = torch.amax(positive, -1, keepdim=True, out=shift[1])
-        powers = _exact_powers_(positive.sub_(highest.clamp_(0, _limit(positive))))
-        torch.sum(powers * first, -1, keepdim=True, out=total[1])
-
-        # Sums of nothing but floors; cheaper here than number by number.
-        torch.threshold_(total, logits.shape[1] * _least(total), 0.0)
-        partition = total + torch.exp(-shift)
-        ctx.save_for_backward(logits, index, first, occupied, powers, shift[0], partition)
-        return _value(shift, total, partition).sum(0)[:, 0]
-
-    @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradient, block by block; by way of `plain_rows` where it must have its own."""
-        logits, index, first, occupied, powers, shift, partition = ctx.saved_tensors
-        silent = None, None, None
-        if torch.is_grad_enabled():
-            return _differentiable(logits, Positives(index, first, occupied), outer[0]), *silent
-        scale, scale_positive = outer[0].unsqueeze(-1) / partition
-        gradient = torch.empty_like(logits)
-        workspace = gradient if logits.dtype is shift.dtype else _workspace(logits, shift.dtype)
-        for block in blocks(logits):
-            # In full precision the powers are made where the gradient goes.
-            place = block if workspace is gradient else slice(0, block.stop - block.start)
-            scores = torch.sub(logits[block], shift[block], out=workspace[place])
-            _exact_powers_(scores).mul_(scale[block])
-            if workspace is not gradient:
-                gradient[block] = scores
-        slope = (powers * -scale_positive).to(gradient.dtype)
-        slope = torch.where(occupied, slope, gradient.gather(1, index))
-        return gradient.scatter_(1, index, slope), *silent
+def _side_and_slopes_(exponents: Tensor, weights: Tensor, share: float) -> Tensor:
+    """The same of shape (rows, 1), and `share` times its gradient in place of the exponents."""
+    # A class of weight 0 must stay out of the maximum: it is moved far below.
+    absent = torch.eq(weights, 0, out=torch.empty_like(weights))
+    shift = _shift(torch.add(exponents, absent, alpha=-2 * _limit(exponents), out=absent))
+    total = _powers_(exponents.sub_(shift)).mul_(weights).sum(-1, keepdim=True)
+    partition = total + torch.exp(-shift)
+    exponents.mul_(share / partition)
+    return _value(shift, total, partition)
 
 
-class WeightedZLPR(torch.autograd.Function):
-    """`plain_rows` of `Weights`, in blocks, with the gradient written down."""
-
-    @staticmethod
-    def forward(ctx: Any, logits: Tensor, targets: Tensor, mask: Tensor | None) -> Tensor:
-        """The loss of every row."""
-        shift, total = logits.new_empty(2, 2, len(logits), 1, dtype=wide(logits.dtype))
-        for block in blocks(logits):
-            for side, (exponents, weights) in enumerate(_sides(logits, targets, mask, block)):
-                # A class of weight 0 must stay out of the maximum: it is moved far below.
-                absent = torch.eq(weights, 0, out=torch.empty_like(weights))
-                absent = torch.add(exponents, absent, alpha=-2 * _limit(exponents))
-                highest = torch.amax(absent, -1, keepdim=True, out=shift[side, block])
-                exponents.sub_(highest.clamp_(0, _limit(exponents)))
-                powers = _exact_powers_(exponents).mul_(weights)
-                torch.sum(powers, -1, keepdim=True, out=total[side, block])
-        partition = total + torch.exp(-shift)
-        ctx.save_for_backward(logits, targets, mask, shift, partition)
-        return _value(shift, total, partition).sum(0)[:, 0]
-
-    @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradient, block by block; by way of `plain_rows` where it must have its own."""
-        logits, targets, mask, shift, partition = ctx.saved_tensors
-        if torch.is_grad_enabled():
-            return _differentiable(logits, Weights(targets, mask), outer[0]), None, None
-        scale = outer[0].unsqueeze(-1) / partition
-        gradient = torch.empty_like(logits)
-        for block in blocks(logits):
-            negative, positive = (
-                _exact_powers_(exponents.sub_(shift[side, block]))
-                .mul_(weights)
-                .mul_(scale[side, block])
-                for side, (exponents, weights) in enumerate(_sides(logits, targets, mask, block))
-            )
-            gradient[block] = negative.sub_(positive)
-        return gradient, None, None
-
-
-def _differentiable(logits: Tensor, labels: Positives | Weights, outer: Tensor) -> Tensor:
-    rows = plain_rows(logits, labels)
-    return torch.autograd.grad(rows, logits, outer, create_graph=True)[0]
-
-
-def _sides(logits: Tensor, targets: Tensor, mask: Tensor | None, block: slice) -> tuple[Side, Side]:
-    """Both sides of a block, as tensors of their own with finite exponents."""
-    limit = _limit(logits)
-    scores = logits[block].to(wide(logits.dtype)).clamp(-limit, limit)
-    return Weights(targets[block], None if mask is None else mask[block]).sides(scores)
-
-
-def _workspace(logits: Tensor, dtype: torch.dtype) -> Tensor:
-    return logits.new_empty(min(rows_per_block(logits), len(logits)), logits.shape[1], dtype=dtype)
+def _shift(exponents: Tensor) -> Tensor:
+    return exponents.amax(-1, keepdim=True).clamp(0, _limit(exponents))
 
 
 def _value(shift: Tensor, total: Tensor, partition: Tensor) -> Tensor:
@@ -186,20 +125,11 @@ def _value(shift: Tensor, total: Tensor, partition: Tensor) -> Tensor:
 
 
 def _powers_(exponents: Tensor) -> Tensor:
-    """exp(x) in place for x <= 0, the exponent held at the floor; positive x count as 0."""
-    return exponents.clamp_(math.log(_least(exponents) / 2), 0).exp_()
-
-
-def _exact_powers_(exponents: Tensor) -> Tensor:
-    """The same with 0 for what was held at the floor."""
-    return torch.threshold_(_powers_(exponents), _least(exponents), 0.0)
-
-
-def _least(numbers: Tensor) -> float:
-    """The smallest power told from 0."""
-    return 8 * torch.finfo(numbers.dtype).tiny
+    """exp(x) in place for x <= 0; 0 for what is held at the floor, and 1 for positive x."""
+    least = 8 * torch.finfo(exponents.dtype).tiny
+    return torch.threshold_(exponents.clamp_(math.log(least / 2), 0).exp_(), least, 0.0)
 
 
 def _limit(numbers: Tensor) -> float:
     """From here on an exponent counts as infinite."""
-    return torch.finfo(wide(numbers.dtype)).max / 2
+    return torch.finfo(numbers.dtype).max / 2

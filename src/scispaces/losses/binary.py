@@ -1,15 +1,15 @@
 """One yes-or-no question for each class: focal, asymmetric and soft F1 losses."""
 
 import math
-from functools import partial
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from scispaces.losses._blocks import as_numbers, sum_of_classes
-from scispaces.losses._common import Reduction, check_logits, check_targets, reduce_rows, wide
+from scispaces.losses._blocks import Pieces, as_numbers, loss_of_rows
+from scispaces.losses._common import Reduction, check_logits, check_targets, wide
 
 
 def focal_loss(
@@ -58,41 +58,7 @@ def focal_loss(
     _check_interval("gamma", gamma, math.inf)
     if alpha is not None:
         _check_interval("alpha", alpha, 1)
-    values = partial(_focal_values, alpha=alpha, gamma=gamma)
-    slopes = partial(_focal_slopes, alpha=alpha, gamma=gamma)
-    return reduce_rows(sum_of_classes(values, slopes, logits, targets), reduction)
-
-
-def _focal_values(scores: Tensor, targets: Tensor, *, alpha: float | None, gamma: float) -> Tensor:
-    sign = 2 * targets - 1
-    values = _focused(scores * sign, gamma)
-    return values if alpha is None else values * (0.5 + (alpha - 0.5) * sign)
-
-
-def _focal_slopes(scores: Tensor, targets: Tensor, *, alpha: float | None, gamma: float) -> Tensor:
-    sign = 2 * targets - 1
-    slopes = _focused_slope(scores * sign, gamma).mul_(sign)
-    return slopes if alpha is None else slopes.mul_(0.5 + (alpha - 0.5) * sign)
-
-
-def _focused(right: Tensor, gamma: float) -> Tensor:
-    """-(1 - p)^gamma log p of p = sigmoid(right)."""
-    return -F.logsigmoid(right) * _power_of_sigmoid(-right, gamma)
-
-
-def _focused_slope(right: Tensor, gamma: float) -> Tensor:
-    """Its derivative, -(1 - p)^gamma (1 - p - gamma p log p)."""
-    surprise = F.logsigmoid(right).mul_(right.sigmoid()).mul_(gamma)
-    return surprise.sub_(right.neg().sigmoid_()).mul_(_power_of_sigmoid(-right, gamma))
-
-
-def _power_of_sigmoid(scores: Tensor, exponent: float) -> Tensor:
-    """sigmoid(s)^exponent by way of its logarithm: 0^-0.5 never appears in a gradient."""
-    if exponent == 0:
-        return torch.ones_like(scores)
-    # Held above the floor of the normal numbers, below which exp() is many times slower.
-    floor = math.log(torch.finfo(scores.dtype).tiny)
-    return (exponent * F.logsigmoid(scores)).clamp(min=floor).exp()
+    return loss_of_rows(_Focal(gamma, alpha), logits, _flat(targets), reduction)
 
 
 def asymmetric_loss(
@@ -143,44 +109,8 @@ def asymmetric_loss(
     _check_interval("gamma_positive", gamma_positive, math.inf)
     _check_interval("gamma_negative", gamma_negative, math.inf)
     _check_interval("clip", clip, 1)
-    gammas = (gamma_positive, gamma_negative)
-    values = partial(_asymmetric_values, gammas=gammas, clip=clip)
-    slopes = partial(_asymmetric_slopes, gammas=gammas, clip=clip)
-    return reduce_rows(sum_of_classes(values, slopes, logits, targets), reduction)
-
-
-def _asymmetric_values(
-    scores: Tensor, targets: Tensor, *, gammas: tuple[float, float], clip: float
-) -> Tensor:
-    positive = _focused(scores, gammas[0])
-    if clip == 0:
-        negative = _focused(-scores, gammas[1])
-    else:
-        kept, q, log_rest = _shifted(scores, clip)
-        negative = torch.where(kept, -log_rest * torch.pow(q, gammas[1]), 0)
-    return torch.where(targets > 0, positive, negative)
-
-
-def _asymmetric_slopes(
-    scores: Tensor, targets: Tensor, *, gammas: tuple[float, float], clip: float
-) -> Tensor:
-    positive = _focused_slope(scores, gammas[0])
-    if clip == 0:
-        negative = -_focused_slope(-scores, gammas[1])
-    else:
-        kept, q, log_rest = _shifted(scores, clip)
-        inner = torch.pow(q, gammas[1]) * (torch.exp(-log_rest) - gammas[1] * log_rest / q)
-        negative = torch.where(kept, inner * scores.sigmoid() * scores.neg().sigmoid(), 0)
-    return torch.where(targets > 0, positive, negative)
-
-
-def _shifted(scores: Tensor, clip: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Where sigmoid(s) is above the clip; q = sigmoid(s) - clip; log(1 - q)."""
-    kept = ~(scores.sigmoid() <= clip)  # so that NaN is kept, and shows
-    # Dropped scores get a q without consequences: their gradient is 0, not 0 * inf.
-    q = torch.where(kept, scores.sigmoid() - clip, 0.5)
-    # 1 - q as sigmoid(-s) + clip keeps its digits also where sigmoid(s) rounds to 1.
-    return kept, q, torch.log(scores.neg().sigmoid() + clip)
+    loss = _Asymmetric(gamma_positive, gamma_negative, clip)
+    return loss_of_rows(loss, logits, _flat(targets), reduction)
 
 
 def soft_f1_loss(
@@ -238,3 +168,95 @@ def _check_interval(name: str, value: float, highest: float) -> None:
     if not 0 <= value <= highest or math.isinf(value):
         bound = "finite and at least 0" if math.isinf(highest) else f"in [0, {highest:g}]"
         raise ValueError(f"`{name}` must be {bound}. Got {value!r}.")
+
+
+def _flat(targets: Tensor) -> tuple[Tensor]:
+    return (targets.detach().reshape(-1, targets.shape[-1]) if targets.numel() else targets,)
+
+
+@dataclass(frozen=True)
+class _Focal:
+    gamma: float
+    alpha: float | None
+
+    def rows(self, scores: Tensor, targets: Tensor) -> Tensor:
+        sign, weight = self._sign_and_weight(as_numbers(targets, scores.dtype))
+        right = scores * sign
+        values = -F.logsigmoid(right) * _power_of_sigmoid(-right, self.gamma)
+        return (values * weight).sum(-1)
+
+    def rows_and_slopes(self, pieces: Pieces, share: float, targets: Tensor) -> Tensor:
+        rows = pieces.logits.new_empty(len(targets), dtype=pieces.dtype)
+        for block, scores in pieces:
+            sign, weight = self._sign_and_weight(as_numbers(targets[block], scores.dtype))
+            values, slopes = _focal_terms(scores * sign, self.gamma)
+            rows[block] = values.mul_(weight).sum(-1)
+            torch.mul(slopes, sign.mul_(weight).mul_(share), out=scores)
+        return rows
+
+    def _sign_and_weight(self, targets: Tensor) -> tuple[Tensor, Tensor | float]:
+        """1 for positives and -1 for negatives; alpha and 1 - alpha."""
+        sign = 2 * targets - 1
+        return sign, 1.0 if self.alpha is None else 0.5 + (self.alpha - 0.5) * sign
+
+
+@dataclass(frozen=True)
+class _Asymmetric:
+    gamma_positive: float
+    gamma_negative: float
+    clip: float
+
+    def rows(self, scores: Tensor, targets: Tensor) -> Tensor:
+        positive = -F.logsigmoid(scores) * _power_of_sigmoid(-scores, self.gamma_positive)
+        if self.clip == 0:
+            negative = -F.logsigmoid(-scores) * _power_of_sigmoid(scores, self.gamma_negative)
+        else:
+            kept, q, log_rest = self._shifted(scores)
+            negative = torch.where(kept, -log_rest * torch.pow(q, self.gamma_negative), 0)
+        return torch.where(targets > 0, positive, negative).sum(-1)
+
+    def rows_and_slopes(self, pieces: Pieces, share: float, targets: Tensor) -> Tensor:
+        rows = pieces.logits.new_empty(len(targets), dtype=pieces.dtype)
+        for block, scores in pieces:
+            positive = targets[block] > 0
+            values, slopes = _focal_terms(scores, self.gamma_positive)
+            others, rises = self._negative_terms(scores)
+            rows[block] = torch.where(positive, values, others).sum(-1)
+            torch.where(positive, slopes, rises, out=scores).mul_(share)
+        return rows
+
+    def _negative_terms(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss and slope of every class as if it were a negative."""
+        if self.clip == 0:
+            values, slopes = _focal_terms(-scores, self.gamma_negative)
+            return values, slopes.neg_()
+        kept, q, log_rest = self._shifted(scores)
+        power = torch.pow(q, self.gamma_negative)
+        slopes = power * (torch.exp(-log_rest) - self.gamma_negative * log_rest / q)
+        slopes = slopes * scores.sigmoid() * scores.neg().sigmoid()
+        return torch.where(kept, -log_rest * power, 0), torch.where(kept, slopes, 0)
+
+    def _shifted(self, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Where sigmoid(s) is above the clip; q = sigmoid(s) - clip; log(1 - q)."""
+        kept = ~(scores.sigmoid() <= self.clip)  # so that NaN is kept, and shows
+        # Dropped scores get a q without consequences: their gradient is 0, not 0 * inf.
+        q = torch.where(kept, scores.sigmoid() - self.clip, 0.5)
+        # 1 - q as sigmoid(-s) + clip keeps its digits also where sigmoid(s) rounds to 1.
+        return kept, q, torch.log(scores.neg().sigmoid() + self.clip)
+
+
+def _focal_terms(right: Tensor, gamma: float) -> tuple[Tensor, Tensor]:
+    """-(1 - p)^gamma log p of p = sigmoid(right), and its derivative in `right`."""
+    log_p, power = F.logsigmoid(right), _power_of_sigmoid(-right, gamma)
+    # The derivative is -(1 - p)^gamma (1 - p - gamma p log p).
+    slopes = (log_p * right.sigmoid()).mul_(gamma).sub_(right.neg().sigmoid_()).mul_(power)
+    return log_p.neg_().mul_(power), slopes
+
+
+def _power_of_sigmoid(scores: Tensor, exponent: float) -> Tensor:
+    """sigmoid(s)^exponent by way of its logarithm: 0^-0.5 never appears in a gradient."""
+    if exponent == 0:
+        return torch.ones_like(scores)
+    # Held above the floor of the normal numbers, below which exp() is many times slower.
+    floor = math.log(torch.finfo(scores.dtype).tiny)
+    return (exponent * F.logsigmoid(scores)).clamp(min=floor).exp()

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from scispaces.losses._blocks import loss_of_rows
 from scispaces.losses._common import (
     Reduction,
     check_indices,
@@ -12,12 +13,10 @@ from scispaces.losses._common import (
     check_logits,
     check_mask,
     check_targets,
-    reduce_rows,
     refuse_value,
     values_are_readable,
-    wide,
 )
-from scispaces.losses._zlpr_kernel import IndexedZLPR, Positives, WeightedZLPR, Weights, plain_rows
+from scispaces.losses._zlpr_kernel import ZLPRByPlace, ZLPRByWeight
 
 
 def zlpr_loss(
@@ -65,16 +64,14 @@ def zlpr_loss(
     check_logits(logits, reduction)
     check_like_logits("targets", targets, logits)
     check_mask(mask, logits)
-    if targets.numel() == 0:
-        return _of_nothing(logits, reduction)
-    flat = targets.detach().reshape(-1, targets.shape[-1])
-    labels: Positives | Weights | None = None
+    flat = targets.detach().reshape(-1, targets.shape[-1]) if targets.numel() else targets
     if mask is None and flat.device.type == "cpu" and values_are_readable(logits, targets):
-        labels = _places_of_positives(flat)
-    if labels is None:
-        check_targets(targets, logits)
-        labels = Weights(flat, None if mask is None else mask.reshape(flat.shape))
-    return _reduced(logits, labels, reduction)
+        places = _places_of_positives(flat)
+        if places is not None:
+            return loss_of_rows(ZLPRByPlace(), logits, places, reduction)
+    check_targets(targets, logits)
+    weights = (flat, None if mask is None else mask.reshape(flat.shape))
+    return loss_of_rows(ZLPRByWeight(), logits, weights, reduction)
 
 
 def zlpr_loss_from_indices(
@@ -129,9 +126,7 @@ def zlpr_loss_from_indices(
             wrong = (positives != padding_index) & ((positives < 0) | (positives >= classes))
             must = f"lie in [0, {classes}) or be the padding index, {padding_index}"
             refuse_value("positives", positives, wrong, must)
-    if logits.numel() == 0:
-        return _of_nothing(logits, reduction)
-    return _reduced(logits, _without_repeats(flat, gaps=gaps), reduction)
+    return loss_of_rows(ZLPRByPlace(), logits, _without_repeats(flat, gaps=gaps), reduction)
 
 
 def zlpr_predict(logits: Tensor) -> Tensor:
@@ -184,36 +179,26 @@ class ZLPRLoss(nn.Module):
         return zlpr_loss(logits, targets, mask=mask, reduction=self.reduction)
 
 
-def _of_nothing(logits: Tensor, reduction: Reduction) -> Tensor:
-    return reduce_rows(logits.to(wide(logits.dtype)).sum(-1), reduction)
+Places = tuple[Tensor, Tensor, Tensor]  # the labels of `ZLPRByPlace`
 
 
-def _reduced(logits: Tensor, labels: Positives | Weights, reduction: Reduction) -> Tensor:
-    flat = logits.reshape(-1, logits.shape[-1])
-    if not values_are_readable(logits, labels[0]):
-        rows = plain_rows(flat, labels)
-    elif isinstance(labels, Positives):
-        rows = IndexedZLPR.apply(flat, *labels)
-    else:
-        rows = WeightedZLPR.apply(flat, *labels)
-    return reduce_rows(rows.reshape(logits.shape[:-1]), reduction)
-
-
-def _without_repeats(index: Tensor, *, gaps: bool) -> Positives:
+def _without_repeats(index: Tensor, *, gaps: bool) -> Places:
     """Sorted, so that a repeated index follows itself; -1 marks gaps."""
     if index.shape[1] == 1:
-        return Positives(index.clamp_min(0), index >= 0, index >= 0)
+        return index.clamp_min(0), index >= 0, index >= 0
     index = index.sort(-1).values
     first = F.pad(index[:, 1:] != index[:, :-1], (1, 0), value=True)
     occupied = index[:, -1:] >= 0
     if gaps:
         first = first & (index >= 0)
         index = torch.where(index < 0, index[:, -1:], index).clamp_min(0)
-    return Positives(index, first, occupied)
+    return index, first, occupied
 
 
-def _places_of_positives(targets: Tensor) -> Positives | None:
+def _places_of_positives(targets: Tensor) -> Places | None:
     """Hard targets, mostly 0, as places; None where the matrix itself serves better."""
+    if targets.numel() == 0:
+        return None
     rows, classes = targets.shape
     crowded = targets.numel() // 8
     # numpy finds the few True among many ten times faster than torch; bfloat16 it does not know.
@@ -230,4 +215,4 @@ def _places_of_positives(targets: Tensor) -> Positives | None:
     index = torch.full((rows, most), -1)
     index[row, rank] = found % classes
     first = index >= 0
-    return Positives(torch.where(first, index, index[:, :1]).clamp_min(0), first, first[:, :1])
+    return torch.where(first, index, index[:, :1]).clamp_min(0), first, first[:, :1]
