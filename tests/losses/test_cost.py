@@ -22,6 +22,12 @@ def test_extra_memory_is_the_gradient(name):
     assert 1.0 <= zlpr.extra_memory(calls[name], logits) <= 1.1
 
 
+def test_evaluation_takes_a_block_at_a_time():
+    logits, calls = zlpr.arms(64, 50_000)
+    zero = torch.zeros((), requires_grad=True)  # something for the meter to call backward on
+    assert zlpr.extra_memory(lambda x: calls["ours, indices"](x.detach()) + zero, logits) < 0.1
+
+
 def test_the_memory_meter_sees_what_others_take():
     logits, calls = zlpr.arms(64, 5_000)
     assert zlpr.extra_memory(calls["BCEWithLogits"], logits) == pytest.approx(2, abs=0.1)

@@ -130,13 +130,27 @@ def test_gradients_of_first_and_second_order(loss):
 def test_backward_twice_and_inputs_untouched(loss):
     logits, labels = draw(loss)
     logits_before, labels_before = logits.clone(), labels.clone()
+    _, expected = value_and_gradient(loss, logits, labels)
     logits.requires_grad_()
-    value = loss.sum(logits, labels)
+    value = 3 * loss.sum(logits, labels)
     (first,) = torch.autograd.grad(value, logits, retain_graph=True)
+    first_before = first.clone()
     (second,) = torch.autograd.grad(value, logits)
-    assert torch.equal(first, second)
+    assert torch.equal(first, first_before)
+    assert torch.equal(second, first)
+    torch.testing.assert_close(first, 3 * expected)
     assert torch.equal(logits, logits_before)
     assert torch.equal(labels, labels_before)
+
+
+@every_loss
+def test_no_gradient_is_made_for_logits_that_need_none(loss):
+    logits, labels = draw(loss)
+    assert not loss.sum(logits, labels).requires_grad
+    with torch.no_grad():
+        value = loss.sum(logits.clone().requires_grad_(), labels)
+    assert not value.requires_grad
+    assert value == loss.sum(logits, labels)
 
 
 @every_loss

@@ -2,9 +2,9 @@
 
 In eager training the rows are walked through in blocks that stay in cache, and the gradient is
 written down together with the value, in the one piece of memory of the size of the logits that is
-needed at all. Fresh memory and passes through it cost more than the arithmetic of a loss. Under
-`torch.compile` and `torch.func`, and for derivatives of the gradient, the same loss is computed
-by plain differentiable torch functions.
+needed at all; it is kept until the backward pass gives it away. Fresh memory and passes through
+it cost more than the arithmetic of a loss. Under `torch.compile` and `torch.func`, and for
+derivatives of the gradient, the same loss is computed by plain differentiable torch functions.
 """
 
 from collections.abc import Iterator
@@ -50,15 +50,15 @@ class Pieces:
     def __iter__(self) -> Iterator[tuple[slice, Tensor]]:
         rows, classes = self.logits.shape
         on_cpu = self.logits.device.type == "cpu"
-        block = _BLOCK * torch.get_num_threads() if on_cpu else _ACCELERATOR_BLOCK
-        step = max(1, block // classes)
-        workspace = self.gradient
-        if workspace is None:
-            workspace = self.logits.new_empty(min(step, rows), classes, dtype=self.dtype)
+        size = _BLOCK * torch.get_num_threads() if on_cpu else _ACCELERATOR_BLOCK
+        step = max(1, size // classes)
+        target = self.gradient
+        if target is None:
+            target = self.logits.new_empty(min(step, rows), classes, dtype=self.dtype)
         for start in range(0, rows, step):
-            rows_now = slice(start, min(start + step, rows))
-            place = rows_now if self.gradient is not None else slice(rows_now.stop - start)
-            yield rows_now, workspace[place].copy_(self.logits[rows_now])
+            block = slice(start, min(start + step, rows))
+            place = slice(block.stop - start) if self.gradient is None else block
+            yield block, target[place].copy_(self.logits[block])
 
 
 def loss_of_rows(loss: RowLoss, logits: Tensor, labels: Labels, reduction: Reduction) -> Tensor:

@@ -42,7 +42,8 @@ def zlpr_loss(
         A scalar, or shape (...) for reduction "none". Half precision is computed and returned in
         float32, other types in their own; the gradient has the dtype of the logits. An infinite
         logit on the wrong side, or one beyond half the largest float, costs +inf with a finite
-        gradient. Hard targets with few positives cost on a CPU what their indices would.
+        gradient. Hard targets with few positives cost on a CPU what their indices would; the
+        only memory of the size of the logits is the gradient (in float32 for half precision).
 
     Raises:
         TypeError: if the logits are not floating-point or the mask is not boolean.
