@@ -221,21 +221,21 @@ def zlpr_hessian(neg, i, k):
 
 def zlpr_convexity(neg, v):
     a = sum(exp(s) for s in neg)
-    p = [exp(s) / (1 + a) for s in neg]
-    lower = sum(pi * vi**2 for pi, vi in zip(p, v, strict=True)) / (1 + a)
+    g = [exp(s) / (1 + a) for s in neg]
+    lower = sum(gi * vi**2 for gi, vi in zip(g, v, strict=True)) / (1 + a)
     form = (
-        sum(pi * vi**2 for pi, vi in zip(p, v, strict=True))
-        - sum(pi * vi for pi, vi in zip(p, v, strict=True)) ** 2
+        sum(gi * vi**2 for gi, vi in zip(g, v, strict=True))
+        - sum(gi * vi for gi, vi in zip(g, v, strict=True)) ** 2
     )
     return lower, form
 
 
 def zlpr_smoothness(neg, v):
     a = sum(exp(s) for s in neg)
-    p = [exp(s) / (1 + a) for s in neg]
+    g = [exp(s) / (1 + a) for s in neg]
     form = (
-        sum(pi * vi**2 for pi, vi in zip(p, v, strict=True))
-        - sum(pi * vi for pi, vi in zip(p, v, strict=True)) ** 2
+        sum(gi * vi**2 for gi, vi in zip(g, v, strict=True))
+        - sum(gi * vi for gi, vi in zip(g, v, strict=True)) ** 2
     )
     return form, sum(vi**2 for vi in v) / 2
 
@@ -425,14 +425,14 @@ def zlpr_exclusive_uniform(n):
     return -log(n - 1) / 2
 
 
-def zlpr_exclusive_threshold(theta, m, y):
-    return (m - 1) * y - 2 * (1 - 2 * theta) / theta, theta / (1 + m * y) - (1 - theta) * y / (
-        1 + y
-    )
+def zlpr_exclusive_threshold(theta, nu, y):
+    stationarity = (nu - 1) * y - 2 * (1 - 2 * theta) / theta
+    balance = theta / (1 + nu * y) - (1 - theta) * y / (1 + y)
+    return stationarity, balance
 
 
-def zlpr_exclusive_asymptote(m):
-    return (4 / m) ** (1 / 3)
+def zlpr_exclusive_asymptote(nu):
+    return (4 / nu) ** (1 / 3)
 
 
 def zlpr_block_quadratic(p, k, x):
@@ -483,8 +483,8 @@ def zlpr_sparse_duplicate(pos, neg, copies):
 
 
 def zlpr_stable(values):
-    m = max(0, *values)
-    return m + log(exp(-m) + sum(exp(x - m) for x in values))
+    largest = max(0, *values)
+    return largest + log(exp(-largest) + sum(exp(x - largest) for x in values))
 
 
 # --- Divergence between two predictions ----------------------------------------------------------
@@ -492,19 +492,19 @@ def zlpr_stable(values):
 
 def zlpr_divergence(first, second):
     return sum(
-        (1 / (1 + exp(-s)) - 1 / (1 + exp(-r))) * (s - r)
-        for s, r in zip(first, second, strict=True)
+        (1 / (1 + exp(-s)) - 1 / (1 + exp(-other))) * (s - other)
+        for s, other in zip(first, second, strict=True)
     )
 
 
-def zlpr_divergence_kl(p, q):
-    forward = p * log(p / q) + (1 - p) * log((1 - p) / (1 - q))
-    backward = q * log(q / p) + (1 - q) * log((1 - q) / (1 - p))
-    return forward + backward, (p - q) * (log(p / (1 - p)) - log(q / (1 - q)))
+def zlpr_divergence_kl(p, other):
+    forward = p * log(p / other) + (1 - p) * log((1 - p) / (1 - other))
+    backward = other * log(other / p) + (1 - other) * log((1 - other) / (1 - p))
+    return forward + backward, (p - other) * (log(p / (1 - p)) - log(other / (1 - other)))
 
 
 def zlpr_divergence_bound(first, second):
-    return sum((s - r) ** 2 for s, r in zip(first, second, strict=True)) / 4
+    return sum((s - other) ** 2 for s, other in zip(first, second, strict=True)) / 4
 
 
 # --- Several m-way choices --------------------------------------------------------------------

@@ -143,6 +143,15 @@ def test_loss_is_the_threshold_form_at_zero_and_forgets_nothing():
     assert formulas.zlpr_loss([], []) == 0
 
 
+@pytest.mark.equation("zlpr-loss")
+def test_exponential_of_the_loss_is_a_product_of_two_sums_symbolically():
+    """With scores written as logarithms, exp(loss) is (1 + sum of q)(1 + sum of 1/p)."""
+    p, q = sympy.symbols("p1:3", positive=True), sympy.symbols("q1:4", positive=True)
+    value = formulas.zlpr_loss([sympy.log(u) for u in p], [sympy.log(u) for u in q])
+    expected = (1 + sum(q)) * (1 + sum(1 / u for u in p))
+    assert sympy.cancel(sympy.exp(value) - expected) == 0
+
+
 @pytest.mark.equation("zlpr-expanded")
 @high_precision
 def test_expanded_form_is_the_product_of_the_two_factors():

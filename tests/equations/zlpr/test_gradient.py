@@ -2,6 +2,7 @@
 
 import mpmath
 import pytest
+import sympy
 import torch
 from tests.equations.support import assert_agree, draw, high_precision
 from tests.equations.zlpr import formulas
@@ -33,6 +34,26 @@ def test_gradient_of_every_positive_against_autograd():
     gradient, _ = _gradients(POSITIVES, NEGATIVES)
     for j, expected in enumerate(gradient):
         assert_agree(formulas.zlpr_gradient_positive(POSITIVES, j), expected, 1e-12)
+
+
+@pytest.mark.equation("zlpr-gradient-negative")
+def test_gradient_of_a_negative_is_the_symbolic_derivative():
+    """The printed gradient equals sympy's derivative of log(1 + A), for each of three scores."""
+    neg = sympy.symbols("s1:4", real=True)
+    loss = sympy.log(1 + sum(sympy.exp(s) for s in neg))
+    for i, s in enumerate(neg):
+        difference = formulas.zlpr_gradient_negative(neg, i) - sympy.diff(loss, s)
+        assert sympy.simplify(difference) == 0
+
+
+@pytest.mark.equation("zlpr-gradient-positive")
+def test_gradient_of_a_positive_is_the_symbolic_derivative():
+    """The printed gradient equals sympy's derivative of log(1 + B), for each of three scores."""
+    pos = sympy.symbols("s1:4", real=True)
+    loss = sympy.log(1 + sum(sympy.exp(-s) for s in pos))
+    for j, s in enumerate(pos):
+        difference = formulas.zlpr_gradient_positive(pos, j) - sympy.diff(loss, s)
+        assert sympy.simplify(difference) == 0
 
 
 @pytest.mark.equation("zlpr-mass-negative")

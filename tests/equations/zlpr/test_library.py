@@ -23,6 +23,55 @@ def test_library_loss_equals_the_printed_one():
     assert_agree(losses.zlpr_loss_from_indices(LOGITS, indices).item(), printed, NEAR)
 
 
+def _library_gradient():
+    logits = LOGITS.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(losses.zlpr_loss(logits, LABELS), logits)
+    return gradient.tolist()
+
+
+@pytest.mark.equation("zlpr-gradient-negative")
+def test_library_gradient_of_every_negative_equals_the_printed_one():
+    """The gradient that `zlpr_loss` hands to the network agrees on the negatives to 1e-12."""
+    for i, slope in enumerate(_library_gradient()[3:]):
+        assert_agree(slope, formulas.zlpr_gradient_negative(NEGATIVES, i), NEAR)
+
+
+@pytest.mark.equation("zlpr-gradient-positive")
+def test_library_gradient_of_every_positive_equals_the_printed_one():
+    """The gradient that `zlpr_loss` hands to the network agrees on the positives to 1e-12."""
+    for j, slope in enumerate(_library_gradient()[:3]):
+        assert_agree(slope, formulas.zlpr_gradient_positive(POSITIVES, j), NEAR)
+
+
+@pytest.mark.equation("zlpr-soft-optimum")
+def test_library_gradient_vanishes_at_the_printed_optimum():
+    """The gradient of `zlpr_loss` with soft targets is zero to 1e-12 at the printed scores."""
+    targets = draw_unit(8, seed=84)
+    best = [float(formulas.zlpr_soft_optimum(t)) for t in targets]
+    logits = torch.tensor(best, dtype=torch.float64, requires_grad=True)
+    soft = torch.tensor(list(map(float, targets)), dtype=torch.float64)
+    (gradient,) = torch.autograd.grad(losses.zlpr_loss(logits, soft), logits)
+    assert gradient.abs().max().item() < NEAR
+
+
+@pytest.mark.equation("zlpr-sparse")
+def test_library_loss_from_indices_is_the_printed_form_plus_the_positive_part():
+    """At moderate float64 scores the difference form gives the negative part of the library."""
+    value = losses.zlpr_loss_from_indices(LOGITS, torch.tensor([0, 1, 2])).item()
+    positive = mpmath.log(1 + sum(mpmath.exp(-s) for s in POSITIVES))
+    printed = formulas.zlpr_sparse([*POSITIVES, *NEGATIVES], POSITIVES)
+    assert_agree(value - positive, printed, NEAR)
+
+
+@pytest.mark.equation("zlpr-threshold-factored")
+def test_library_threshold_class_equals_the_factored_form():
+    """`pairwise_ranking_loss` with a threshold class, scores less s0, is the factored form."""
+    threshold = 0.75
+    value = losses.pairwise_ranking_loss(LOGITS - threshold, LABELS, threshold_class=True)
+    printed = formulas.zlpr_threshold_factored(POSITIVES, NEGATIVES, mpmath.mpf(threshold))
+    assert_agree(value.item(), printed, NEAR)
+
+
 @pytest.mark.equation("zlpr-soft-loss")
 def test_library_loss_of_soft_targets_equals_the_printed_one():
     """`zlpr_loss` with targets inside (0, 1) agrees with the formula to 1e-12."""

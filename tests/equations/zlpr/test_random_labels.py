@@ -6,6 +6,7 @@ from itertools import product as cartesian
 import mpmath
 import numpy as np
 import pytest
+import sympy
 from tests.equations.support import assert_agree, draw, draw_unit, high_precision
 from tests.equations.zlpr import formulas
 
@@ -108,6 +109,52 @@ def test_optimal_score_is_half_the_log_odds_plus_half_a_log_ratio():
             else:
                 off += probability / (1 - p) / (1 + a)
         assert_agree(formulas.zlpr_risk_stationary(p, on, off), BEST[i], NEAR)
+
+
+@pytest.mark.equation("zlpr-risk-stationary")
+def test_stationary_score_solves_the_stationarity_condition_symbolically():
+    """At the printed score the two parts of the gradient, written with symbols, cancel."""
+    p, on, off, odds = sympy.symbols("p on off odds", positive=True)
+    score = formulas.zlpr_risk_stationary(p, on, off)
+    slope = sympy.exp(score) * (1 - p) * off - sympy.exp(-score) * p * on
+    # p is written through its odds, so that 1 - p is known to be positive.
+    slope = (slope * sympy.exp(score)).subs(p, odds / (1 + odds))
+    assert sympy.simplify(slope) == 0
+
+
+@pytest.mark.equation("zlpr-risk-stationary")
+@high_precision
+def test_stationary_score_at_a_minimum_found_to_fifty_digits():
+    """For two correlated labels, minimised by mpmath alone, the printed side gives the score."""
+    outcomes = [
+        (mpmath.mpf(weight) / 10, labels)
+        for weight, labels in ((4, (0, 0)), (1, (0, 1)), (2, (1, 0)), (3, (1, 1)))
+    ]
+
+    def risk(first, second):
+        total = mpmath.mpf(0)
+        for probability, labels in outcomes:
+            a, b = _sums((first, second), labels)
+            total += probability * mpmath.log((1 + a) * (1 + b))
+        return total
+
+    def slopes(first, second):
+        return (
+            mpmath.diff(lambda x: risk(x, second), first),
+            mpmath.diff(lambda x: risk(first, x), second),
+        )
+
+    best = list(mpmath.findroot(slopes, (0, 0), tol=1e-40))
+    for i in range(2):
+        p = sum(probability for probability, labels in outcomes if labels[i])
+        on = off = mpmath.mpf(0)
+        for probability, labels in outcomes:
+            a, b = _sums(best, labels)
+            if labels[i]:
+                on += probability / p / (1 + b)
+            else:
+                off += probability / (1 - p) / (1 + a)
+        assert_agree(formulas.zlpr_risk_stationary(p, on, off), best[i], 1e-18)
 
 
 @pytest.mark.equation("zlpr-risk-sign")

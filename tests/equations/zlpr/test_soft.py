@@ -2,6 +2,7 @@
 
 import mpmath
 import pytest
+import sympy
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,6 +94,23 @@ def test_soft_optimum_has_zero_gradient_and_the_smallest_value():
             moved = [*best[:i], best[i] + step, *best[i + 1 :]]
             assert _loss(moved, targets) > lowest
         assert_agree(1 / (1 + mpmath.exp(-2 * best[i])), targets[i])
+
+
+@pytest.mark.equation("zlpr-soft-optimum")
+def test_symbolic_gradient_vanishes_at_the_soft_optimum():
+    """With three symbolic targets the derivatives of the loss cancel at the printed scores."""
+    # Targets are written as 1 / (1 + w^2), so that every square root is a rational function.
+    roots = sympy.symbols("w1:4", positive=True)
+    targets = [1 / (1 + w**2) for w in roots]
+    scores = sympy.symbols("s1:4", real=True)
+    pairs = list(zip(scores, targets, strict=True))
+    loss = sympy.log(1 + sum(t * sympy.exp(-s) for s, t in pairs)) + sympy.log(
+        1 + sum((1 - t) * sympy.exp(s) for s, t in pairs)
+    )
+    best = {s: formulas.zlpr_soft_optimum(sympy.cancel(t)) for s, t in pairs}
+    for s in scores:
+        slope = sympy.powdenest(sympy.simplify(sympy.diff(loss, s).subs(best)), force=True)
+        assert sympy.simplify(slope) == 0
 
 
 @pytest.mark.equation("zlpr-soft-minimum")

@@ -2,6 +2,7 @@
 
 import mpmath
 import pytest
+import sympy
 import torch
 from tests.equations.support import assert_agree, draw, high_precision
 from tests.equations.zlpr import formulas
@@ -16,6 +17,15 @@ def test_sparse_form_equals_the_negative_part():
     for pos in (draw(2, seed=62), [mpmath.mpf(20), mpmath.mpf(25)]):
         value = formulas.zlpr_sparse([*neg, *pos], pos)
         assert_agree(value, mpmath.log(1 + a), 1e-30)
+
+
+@pytest.mark.equation("zlpr-sparse")
+def test_sparse_form_equals_the_negative_part_symbolically():
+    """With scores written as logarithms, exp of the printed form cancels to 1 + A."""
+    p, q = sympy.symbols("p1:3", positive=True), sympy.symbols("q1:4", positive=True)
+    pos, neg = [sympy.log(u) for u in p], [sympy.log(u) for u in q]
+    value = formulas.zlpr_sparse([*neg, *pos], pos)
+    assert sympy.cancel(sympy.exp(value) - (1 + sum(q))) == 0
 
 
 @pytest.mark.equation("zlpr-sparse-cancellation")

@@ -57,7 +57,7 @@ def test_generating_function_as_a_symbolic_identity():
 @pytest.mark.equation("zlpr-power-sum")
 @high_precision
 def test_power_sum_is_a_normaliser_of_scaled_scores():
-    """S_1 is Z_1, and S_j is Z_1 of the scores multiplied by j."""
+    """P_1 is Z_1, and P_j is Z_1 of the scores multiplied by j."""
     scores = draw(5, seed=3)
     for j in (1, 2, 3):
         expected = sum(mpmath.exp(s) ** j for s in scores)
