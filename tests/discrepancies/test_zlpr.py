@@ -89,13 +89,16 @@ def test_sparse_form_grows_with_confidence():
 
 @pytest.mark.discrepancy("zlpr-sparse-unclipped")
 def test_sparse_form_without_a_clip_is_not_finite():
-    """Without the clip the value is minus infinity and the gradient NaN at a score of 20."""
-    scores = torch.tensor([20.0] + [-5.0] * 99, requires_grad=True)
-    loss = _sparse(scores, [0], clip=None)
-    (gradient,) = torch.autograd.grad(loss, scores)
-    assert loss.item() == -math.inf
-    assert gradient.isnan().any()
-    assert math.isfinite(_exact(scores, {0}).item())
+    """Without the clip the value is minus infinity and the gradient NaN at scores of 15 and 20."""
+    for score in (15.0, 20.0):
+        scores = torch.tensor([score] + [-5.0] * 99, requires_grad=True)
+        loss = _sparse(scores, [0], clip=None)
+        (gradient,) = torch.autograd.grad(loss, scores)
+        assert loss.item() == -math.inf
+        assert gradient.isnan().any()
+        assert math.isfinite(_exact(scores, {0}).item())
+    moderate = torch.tensor([12.0] + [-5.0] * 99)
+    assert math.isfinite(_sparse(moderate, [0], clip=None).item())
 
 
 @pytest.mark.discrepancy("zlpr-sparse-duplicate")
@@ -258,15 +261,21 @@ def test_a_masked_positive_is_dropped_without_a_word():
 
 
 @pytest.mark.discrepancy("zlpr-half-mask")
-def test_the_large_mask_constant_is_harmless_in_torch_half_precision():
-    """float16 scores with a Python 1e12 give the right loss; a float16 constant gives NaN."""
+def test_how_the_large_mask_constant_enters_decides_what_it_does_in_half_precision():
+    """A Python 1e12 is harmless, masked_fill refuses it, a float16 constant gives NaN."""
     scores = torch.linspace(-2, 2, 9, dtype=torch.float16)
     labels = torch.zeros(9, dtype=torch.float16)
     labels[0] = 1
     assert _dense(scores, labels).item() == pytest.approx(_exact(scores, {0}).item(), rel=2e-3)
+    with pytest.raises(RuntimeError, match="without overflow"):
+        scores.masked_fill(labels > 0, -1e12)
     constant = torch.tensor(1e12, dtype=torch.float16)
     assert constant.item() == math.inf
-    assert (labels * constant).isnan().any()
+    assert (scores - labels * constant).isnan().any()
+    zero = scores.new_zeros(1)
+    negatives = torch.cat([scores.masked_fill(labels > 0, -math.inf), zero]).logsumexp(0)
+    positives = torch.cat([(-scores).masked_fill(labels == 0, -math.inf), zero]).logsumexp(0)
+    assert (negatives + positives).item() == pytest.approx(_exact(scores, {0}).item(), rel=2e-3)
 
 
 @pytest.mark.discrepancy("zlpr-doubled-threshold")
