@@ -4,7 +4,7 @@ import mpmath
 import pytest
 import torch
 from mpmath import mpf
-from registry_of_losses import LOSSES, SCORES, Loss
+from tests.losses.registry_of_losses import LOSSES, SCORES, Loss
 
 import scispaces.losses._blocks
 
