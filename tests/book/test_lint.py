@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scispaces.book.lint import checked_labels, lint_chapter, typed_numbers
+from scispaces.book.lint import checked_labels, lint_chapter, lint_docstrings, typed_numbers
 
 HEADER = "---\nscispaces: {title: A chapter}\nversion: 1.16\n---\n"
 
@@ -83,3 +83,11 @@ def test_checked_labels_are_read_from_marks(tmp_path):
         "def test_a(): pass\n"
     )
     assert checked_labels(Path(tmp_path)) == {"zlpr-a", "zlpr-b"}
+
+
+def test_a_docstring_that_cites_an_unknown_label_is_found(tmp_path):
+    path = tmp_path / "losses.py"
+    path.write_text('"""A loss.\n\n(book: `zlpr-loss` for hard, `zlpr-lost` for soft targets)\n"""')
+    assert [(found.line, found.message) for found in lint_docstrings(path, {"zlpr-loss"})] == [
+        (3, "cites a label that no chapter shows: zlpr-lost")
+    ]

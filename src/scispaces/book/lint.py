@@ -97,8 +97,17 @@ def lint_chapter(path: Path, checked: set[str]) -> Iterator[Finding]:
             yield Finding(path, equation.line, f"a label must have a check: {equation.label}")
 
 
+def lint_docstrings(path: Path, shown: set[str]) -> Iterator[Finding]:
+    """Yield every label that a docstring cites as `(book: ...)` and that no chapter shows."""
+    for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for citation in re.findall(r"\(book: ([^)]*)\)", text):
+            for label in re.findall(r"`(\w[\w-]*)`", citation):
+                if label not in shown:
+                    yield Finding(path, line, f"cites a label that no chapter shows: {label}")
+
+
 def lint(root: Path) -> list[Finding]:
-    """Return every broken rule of every chapter, and checks of labels that no chapter has."""
+    """Return every broken rule of every chapter, and labels named elsewhere that none has."""
     checked = checked_labels(root / "tests" / "equations")
     chapters = sorted((root / "notebooks").glob("*.md"))
     findings = [finding for path in chapters for finding in lint_chapter(path, checked)]
@@ -107,6 +116,8 @@ def lint(root: Path) -> list[Finding]:
         for path in chapters
         for equation in find_equations(path.read_text(encoding="utf-8"))
     }
+    for path in sorted((root / "src").rglob("*.py")):
+        findings += lint_docstrings(path, shown)
     for label in sorted(checked - shown):
         message = f"checks a label that no chapter shows: {label}"
         findings.append(Finding(root / "tests" / "equations", 1, message))

@@ -120,7 +120,7 @@ def soft_f1_loss(
 
     .. math:: \mathcal L = 1 - \frac{2 \sum p t}{\sum p + \sum t}, \qquad p = \sigma(s)
 
-    (book: `zlpr-soft-f1`). "micro" sums over rows and classes, "macro" over the rows of each
+    (book: `zlpr-soft-f-one`). "micro" sums over rows and classes, "macro" over the rows of each
     class and averages the classes. It is no sum over rows, hence no `reduction`; and a class
     without positives in the batch costs 1 whatever its scores, with gradient 0.
 
