@@ -60,6 +60,15 @@ def test_a_chapter_becomes_a_notebook_and_results(tmp_path, offline, capsys):
     assert "flags.xml is neither here nor downloadable" in capsys.readouterr().out
 
 
+def test_a_warning_goes_to_the_builder_and_not_into_the_notebook(tmp_path, offline, capsys):
+    write(tmp_path, BODY + "import sys\nprint('a warning', file=sys.stderr)\n")
+    execute("tiny", "quick", tmp_path)
+    assert "tiny-001: a warning" in capsys.readouterr().err
+    assert "a warning" not in (tmp_path / "_build/notebooks/tiny.ipynb").read_text().replace(
+        "print('a warning'", ""
+    )
+
+
 def test_a_file_outside_the_header_is_refused(tmp_path, offline):
     write(tmp_path, BODY + READS.replace("FILE", "lm/ptb/ptb.train.txt"))
     with pytest.raises(UndeclaredDataError, match=r"Got lm/ptb/ptb.train.txt"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -125,12 +126,19 @@ def _records(
 
 
 def _cleaned(notebook: Any) -> Any:
-    """Drop what would differ between two builds or concern no reader."""
+    """Drop what would differ between two builds or concern no reader.
+
+    Warnings are for whoever builds the book, and name paths of their machine: they are printed.
+    """
     notebook.metadata.pop("papermill", None)
     notebook.cells = [cell for cell in notebook.cells if cell.source != _FINISH]
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
+        warnings = [entry for entry in cell.get("outputs", ()) if entry.get("name") == "stderr"]
+        for warning in warnings:
+            print(f"{cell.id}: {warning.text}", file=sys.stderr)
+            cell.outputs.remove(warning)
         if "injected-parameters" in cell.metadata.get("tags", ()):
             cell.id = f"{notebook.cells[0].id}-injected"
             cell.metadata["tags"].append("remove-cell")
