@@ -57,5 +57,6 @@ $(INSTALLED): requirements.lock pyproject.toml workflow/jupyterlab.json
 	.venv/bin/python -m pip install --progress-bar on -r requirements.lock
 	.venv/bin/python -m pip install --no-deps --no-build-isolation -e .
 	.venv/bin/python -m ipykernel install --sys-prefix --name python3
-	install -D -m 644 workflow/jupyterlab.json .venv/share/jupyter/lab/settings/overrides.json
+	mkdir -p .venv/share/jupyter/lab/settings
+	cp workflow/jupyterlab.json .venv/share/jupyter/lab/settings/overrides.json
 	touch $@

@@ -64,7 +64,7 @@ def test_verify_fails_with_a_table(book, value, problem):
 def test_verify_without_a_build_says_so(book):
     code, output = call("verify")
     assert code == 1
-    assert "the notebook was not executed" in output
+    assert "Not executed yet: zlpr. Run `make book` first." in output
 
 
 @pytest.mark.parametrize("command", [("run", "zlp"), ("verify", "zlp"), ("study", "zlp", "x")])

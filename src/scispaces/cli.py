@@ -26,6 +26,7 @@ data_app = typer.Typer(no_args_is_help=True, help="The registered data files.")
 app.add_typer(data_app, name="data")
 console = Console(highlight=False)
 _PAGE = 40  # lines of trouble that a person will read
+_FEW = 10  # names that can all be suggested
 
 Chapter = Annotated[str, typer.Argument(help="a chapter's slug, see `scispaces list`")]
 
@@ -82,7 +83,7 @@ def run(
 def verify_claims(
     chapter: Annotated[str | None, typer.Argument(help="only this chapter (default: all)")] = None,
 ) -> None:
-    """Compare every recorded number with its claim; fail on the first page of trouble."""
+    """Compare every recorded number with its claim; print what differs, and fail on any."""
     from scispaces.evidence.project import chapters
     from scispaces.evidence.verify import verify
 
@@ -91,6 +92,11 @@ def verify_claims(
         _require_chapter(chapter, root)
     slugs = [chapter] if chapter else chapters(root)
     claims, results = load_claims(root), load_results(root)
+    if unbuilt := [slug for slug in slugs if slug not in results]:
+        console.print(
+            f"Not executed yet: {', '.join(unbuilt)}. Run `make book` first.", style="red"
+        )
+        raise typer.Exit(1)
     troubles = verify(claims, results, slugs)
     if not troubles:
         promised = sum(key.partition("/")[0] in slugs for key in claims)
@@ -244,7 +250,7 @@ def _refuse(sentence: str, got: str, known: list[str]) -> None:
     """Say what must hold, suggest the nearest names, and stop."""
     from difflib import get_close_matches
 
-    near = get_close_matches(got, known, n=3, cutoff=0.4)
+    near = get_close_matches(got, known, n=3, cutoff=0.6) or (known if len(known) < _FEW else [])
     hint = f" Did you mean {', '.join(near)}?" if near else ""
     console.print(sentence + hint, style="red", markup=False, soft_wrap=True)
     raise typer.Exit(2)
