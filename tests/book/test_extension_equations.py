@@ -43,6 +43,39 @@ def test_check_page_shows_the_source_under_its_own_anchor(project: Project) -> N
     assert "tests/equations/zlpr/test_loss.py, line 7" in section
 
 
+def test_transcription_stands_once_above_the_first_check_of_its_label(project: Project) -> None:
+    formulas = "def zlpr_loss(s):\n    return s + 41\n\n\ndef zlpr_other(s):\n    return s + 43\n"
+    project.write("tests/equations/zlpr/formulas.py", formulas)
+    second = {**CHECK, "test": f"{CHECK['test']}_again"}
+    project.checks["equations"]["zlpr-loss"].append(second)
+    project.write_evidence()
+    assert project.build() == ""
+    page = project.read("book/checks/zlpr.html")
+    assert page.count('id="transcription-zlpr-loss"') == 1
+    assert page.count("41") == 1
+    assert page.index("41") < page.index('id="loss-limit"')
+    assert "43" not in page, "no check of the page is about that label"
+    project.write("tests/equations/zlpr/formulas.py", formulas.replace("41", "47"))
+    project.build()
+    assert "47" in project.read("book/checks/zlpr.html")
+
+
+def test_site_search_does_not_find_check_pages(project: Project) -> None:
+    project.build()
+    index = json.loads(
+        project.read("searchindex.js").removeprefix("Search.setIndex(").removesuffix(")")
+    )
+    place = index["docnames"].index("book/checks/zlpr")
+    found = [word for word, pages in index["terms"].items() if place in [pages, *_listed(pages)]]
+    assert found == []
+    assert "loss" in index["terms"], "the chapters are searched"
+    assert not [title for title in index["alltitles"] if title.startswith("Checks")]
+
+
+def _listed(pages: int | list[int]) -> list[int]:
+    return pages if isinstance(pages, list) else []
+
+
 def test_cases_of_one_test_are_one_check_and_one_failure_shows(project: Project) -> None:
     cases = [{**CHECK, "test": f"{CHECK['test']}[{number}]"} for number in range(3)]
     project.checks["equations"]["zlpr-loss"] = cases

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -95,16 +96,35 @@ def write_check_pages(checks: Checks, folder: Path) -> list[Path]:
     written = []
     for chapter in chapters:
         text = (
+            "---\nnosearch: true\n---\n\n"  # a search is for chapters; these pages are linked
             f"# Checks: {chapter}\n\n"
             f"Each test below checks an equation of chapter `{chapter}`, or an entry of the\n"
             "[register of discrepancies](../discrepancies.md). The build that made this page ran\n"
-            f"them all.\n\n```{{check-sources}} {chapter}\n```\n"
+            "them all. Above the first check of an equation stands the transcription that its\n"
+            "checks use, to be compared with the printed formula.\n\n"
+            f"```{{check-sources}} {chapter}\n```\n"
         )
         path = folder / f"{chapter}.md"
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
         written.append(path)
     return written
+
+
+def transcriptions(formulas: Path) -> dict[str, str]:
+    """Return the source of each function in a chapter's `formulas.py`, by equation label.
+
+    Args:
+        formulas: the file; where there is none, nothing is returned.
+    """
+    if not formulas.is_file():
+        return {}
+    text = formulas.read_text(encoding="utf-8")
+    return {
+        node.name.replace("_", "-"): ast.get_source_segment(text, node) or ""
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef)
+    }
 
 
 class CheckSourcesDirective(SphinxDirective):
@@ -114,15 +134,38 @@ class CheckSourcesDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         facts = facts_of(self.env.app)
-        depend(self.env, [facts.checks_file])
+        formulas_file = facts.formulas_file(self.arguments[0])
+        depend(self.env, [facts.checks_file, formulas_file])
+        unshown = transcriptions(formulas_file)
         aims: dict[str, tuple[dict[str, Any], list[nodes.Node]]] = {}
+        before: dict[str, list[nodes.Node]] = {}  # what stands before each check
         for kind, table in sorted(facts.checks.items()):
             for aim, entries in sorted(table.items()):
                 for check in merged(entries):
                     if check_chapter(check) == self.arguments[0]:
                         links = aims.setdefault(check["test"], (check, []))[1]
                         links += [nodes.Text(" "), self._aim(kind, aim)]
-        return [self._section(check, links) for check, links in aims.values()]
+                        shown = before.setdefault(check["test"], [])
+                        if kind == "equations" and aim in unshown:
+                            shown.append(self._transcription(aim, unshown.pop(aim)))
+        return [
+            section
+            for test, (check, links) in aims.items()
+            for section in (*before[test], self._section(check, links))
+        ]
+
+    def _transcription(self, label: str, source: str) -> nodes.Node:
+        """Return the function that stands for an equation in its checks."""
+        anchor = f"transcription-{label}"
+        section = nodes.section(ids=[anchor], names=[anchor])
+        section += nodes.title("", "Transcription of ", self._aim("equations", label))
+        section += self._code(source)
+        return section
+
+    def _code(self, source: str) -> nodes.Node:
+        block = nodes.literal_block(source, source, language="python")
+        self.set_source_info(block)
+        return block
 
     def _aim(self, kind: str, aim: str) -> nodes.Node:
         """Return a link to what a check checks, on the page that lists such things."""
@@ -145,9 +188,7 @@ class CheckSourcesDirective(SphinxDirective):
             *aims,
             raw(f'<span class="check-file">{check["file"]}, line {check["line"]}</span>'),
         )
-        source = nodes.literal_block(check["source"], check["source"], language="python")
-        self.set_source_info(source)
-        section += source
+        section += self._code(check["source"])
         return section
 
 

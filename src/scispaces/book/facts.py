@@ -117,6 +117,11 @@ class Facts:
         """The outcomes of the equation and discrepancy checks."""
         return self.root / "_build" / "checks.json"
 
+    def formulas_file(self, chapter: str) -> Path:
+        """Return where a chapter's equations are transcribed, one function for each label."""
+        folder = self.root / "tests" / "equations" / chapter.replace("-", "_")
+        return folder / "formulas.py"
+
     @property
     def discrepancies_file(self) -> Path:
         """The register of discrepancies."""
