@@ -69,7 +69,7 @@
     reachFormulas();
   });
 
-  // On a touch screen the first tap opens the note, the second follows the link.
+  // On a touch screen the first tap opens the note, the second follows the link, as the note's last words do.
   let touched = false;
   let openBefore = null;
   document.addEventListener("pointerdown", (event) => {
@@ -78,6 +78,10 @@
     if (touched && note && !note.contains(event.target) && !linkAt(event.target)) close();
   });
   document.addEventListener("click", (event) => {
+    if (owner && note.contains(event.target) && event.target.closest(".num-tip-open")) {
+      owner.click();
+      return;
+    }
     const link = linkAt(event.target);
     if (link && touched && openBefore !== link) {
       event.preventDefault();

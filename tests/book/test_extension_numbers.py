@@ -9,7 +9,7 @@ import pytest
 from tests.book.extension_project import Project, age
 
 from scispaces.book.facts import Facts, UnknownNumberError
-from scispaces.book.numbers import typeset
+from scispaces.book.html import typeset
 
 
 @pytest.fixture

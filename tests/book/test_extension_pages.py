@@ -41,6 +41,47 @@ def test_every_claim_has_a_row_with_all_its_facts(project: Project) -> None:
     assert 'class="ours volatile"' not in row(page, "value")
 
 
+def test_parts_of_a_value_are_set_as_single_numbers_are(project: Project) -> None:
+    project.values["zlpr/ranks"] = {"zlpr": 6.3e-16, "bce": 3e2}
+    project.claims[3]["format"] = ".1e"
+    project.write_evidence()
+    assert project.build() == ""
+    page = project.read("book/evidence.html").replace("\N{NO-BREAK SPACE}", " ")
+    assert "zlpr: 6.3 × 10<sup>−16</sup>, bce: 3.0 × 10<sup>2</sup>" in row(page, "ranks")
+    note = project.read("notebooks/zlpr.html").partition('id="tip-claim-zlpr-tiny"')[2]
+    assert "within 1\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}10<sup>−6</sup> of 0.0" in note
+    assert note.partition("</div>")[0].endswith("Open in Evidence</p>")
+
+
+def test_a_chapter_without_published_figures_has_no_column_for_them(project: Project) -> None:
+    project.build()
+    assert ">Published</th>" in project.read("book/evidence.html")
+    del project.claims[1]["published"]
+    project.write_evidence()
+    project.build()
+    page = project.read("book/evidence.html")
+    assert ">Published</th>" not in page
+    assert 'data-label="Published"' not in page
+
+
+def test_chapters_are_called_by_their_titles_and_linked(project: Project) -> None:
+    source = project.write("notebooks/zlpr.md", "---\nscispaces:\n  title: Many labels\n---\n")
+    assert project.build() == ""
+    heading = '<h2><a class="reference internal" href="../notebooks/zlpr.html">Many labels</a>'
+    assert heading in project.read("book/evidence.html")
+    assert heading in project.read("book/discrepancies.html")
+    source.write_text("---\nscispaces:\n  title: More labels\n---\n", encoding="utf-8")
+    project.build()
+    assert ">More labels</a>" in project.read("book/evidence.html")
+
+
+def test_a_row_names_the_code_cell_and_links_to_the_chapter(project: Project) -> None:
+    project.build()
+    value = row(project.read("book/evidence.html"), "value")
+    link = '<a class="reference internal" href="../notebooks/zlpr.html">chapter</a>'
+    assert f"cell zlpr-003, {link}" in value
+
+
 def test_what_did_not_reproduce_is_said_at_the_top_and_in_its_row(project: Project) -> None:
     project.build()
     page = project.read("book/evidence.html")
@@ -53,7 +94,7 @@ def test_what_did_not_reproduce_is_said_at_the_top_and_in_its_row(project: Proje
     ("ours", "interval", "theirs", "verdict"),
     [
         (0.7224, None, 0.72, "agrees"),
-        (0.7224, None, 0.73, "differs by −0.0076"),
+        (0.7224, None, 0.73, "differs by -0.0076"),
         (0.7224, [0.71, 0.735], 0.73, "agrees"),
         (12.4, None, 12, "agrees"),
         (12.6, None, 12, "differs by +0.6"),

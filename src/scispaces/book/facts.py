@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scispaces.book.graph import header
 from scispaces.evidence import (
     Claim,
     format_value,
@@ -116,6 +117,15 @@ class Facts:
     def checks_file(self) -> Path:
         """The outcomes of the equation and discrepancy checks."""
         return self.root / "_build" / "checks.json"
+
+    def chapter_file(self, chapter: str) -> Path:
+        """Return the source of a chapter."""
+        return self.root / "notebooks" / f"{chapter}.md"
+
+    def chapter_title(self, chapter: str) -> str:
+        """Return a chapter's title, or its short name where there is no source to tell it."""
+        path = self.chapter_file(chapter)
+        return str(header(path)["title"]) if path.is_file() else chapter
 
     def formulas_file(self, chapter: str) -> Path:
         """Return where a chapter's equations are transcribed, one function for each label."""

@@ -7,6 +7,7 @@ block of raw HTML is not.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import escape
 from typing import Any
 
@@ -14,6 +15,11 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 _MARKS = re.compile(r"\$(?P<math>[^$]+)\$|`(?P<code>[^`]+)`|\*(?P<emphasis>[^*\s][^*]*)\*")
+
+# A number inside words; what stands in a name (`k10`, `zlpr-042`) or a date is none.
+_NUMBER = re.compile(
+    r"(?<![\w.])(?P<minus>-?)(?P<digits>\d+(?:,\d{3})*(?:\.\d+)?)(?:e(?P<power>[+-]\d+))?"
+)
 
 
 class html_element(nodes.General, nodes.Inline, nodes.TextElement):
@@ -37,6 +43,39 @@ def element(tag: str, *children: nodes.Node | str, **attributes: str) -> html_el
 def raw(markup: str) -> nodes.raw:
     """Return markup that goes to the HTML page as it is."""
     return nodes.raw("", markup, format="html")
+
+
+def typeset(text: str) -> list[nodes.Node]:
+    """Return words with their numbers set: a true minus sign, powers of ten as such."""
+    made: list[nodes.Node] = []
+    for words, power in _number_parts(text):
+        made += [nodes.Text(words)] if words else []
+        made += [nodes.superscript("", power)] if power else []
+    return made
+
+
+def typeset_markup(text: str) -> str:
+    """Return the same as `typeset` as HTML, for places without nodes.
+
+    Example:
+        >>> typeset_markup("k10: 6.3e-16, k20: 3.0e+00 < 4").replace(chr(160), " ")
+        'k10: 6.3 × 10<sup>−16</sup>, k20: 3.0 &lt; 4'
+    """
+    return "".join(
+        escape(words) + (f"<sup>{power}</sup>" if power else "")
+        for words, power in _number_parts(text)
+    )
+
+
+def _number_parts(text: str) -> Iterator[tuple[str, str]]:
+    """Yield stretches of text, each with the exponent that follows it, or ""."""
+    end = 0
+    for match in _NUMBER.finditer(text):
+        power = str(int(match["power"] or 0)).replace("-", "−")
+        words = text[end : match.start()] + match["minus"].replace("-", "−") + match["digits"]
+        yield (words, "") if power == "0" else (f"{words}\xa0×\xa010", power)
+        end = match.end()
+    yield text[end:], ""
 
 
 def inline_markup(text: str) -> str:

@@ -17,7 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
 
 from scispaces.book.facts import Number, UnknownNumberError, claim_anchor, reference_chapter
-from scispaces.book.html import element
+from scispaces.book.html import element, typeset
 from scispaces.book.provenance_notes import note_markup
 from scispaces.book.tracking import depend, facts_of, page_data, warn
 
@@ -60,17 +60,6 @@ class GivenRole(SphinxRole):
         return [nodes.inline(self.rawtext, self.text, classes=["given"])], []
 
 
-def typeset(text: str) -> list[nodes.Node]:
-    """Return a formatted number with a true minus sign and powers of ten set as such."""
-    text = _NO_EXPONENT.sub("", text)
-    if match := _EXPONENT.fullmatch(text):
-        sign = "−" if match["sign"] == "-" else ""
-        power = nodes.superscript("", sign + match["digits"])
-        mantissa = _minus(match["mantissa"])
-        return [nodes.Text(f"{mantissa}\xa0×\xa010"), power, nodes.Text(match["rest"])]
-    return [nodes.Text(_minus(text))]
-
-
 def tex_number(text: str) -> str:
     r"""Return a formatted number as TeX.
 
@@ -106,10 +95,6 @@ def setup(app: Sphinx) -> None:
     app.connect("doctree-read", _fill_maths, priority=400)
     app.connect("doctree-resolved", _link_maths)
     app.connect("html-page-context", _append_notes)
-
-
-def _minus(text: str) -> str:
-    return "−" + text[1:] if re.match(r"-\d", text) else text
 
 
 def _use(env: Any, number: Number) -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from html import escape
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx.util.osutil import relative_uri
 
 from scispaces.book.checks import check_link, merged, outcome, write_check_pages
 from scispaces.book.facts import Facts, claim_anchor
-from scispaces.book.html import element, raw
-from scispaces.book.numbers import EVIDENCE_PAGE, typeset
+from scispaces.book.html import element, raw, typeset
+from scispaces.book.numbers import EVIDENCE_PAGE
 from scispaces.book.provenance_notes import (
     STATES,
     compare_with_published,
@@ -48,10 +48,12 @@ class EvidenceTableDirective(SphinxDirective):
         made = [_counts(facts)]
         for chapter in facts.chapters():
             claims = [claim for claim in facts.claims.values() if _chapter(claim) == chapter]
-            section = nodes.section(ids=[f"evidence-{chapter}"], names=[f"evidence-{chapter}"])
-            section += nodes.title("", "Chapter ", nodes.literal("", chapter))
-            rows = [self._row(facts, claim) for claim in claims]
-            heads = [element("th", name, scope="col", role="columnheader") for name in _COLUMNS]
+            section = _chapter_section(self.env, "evidence", chapter)
+            columns = list(_COLUMNS)
+            if not any(claim.published for claim in claims):
+                columns.remove("Published")
+            rows = [self._row(facts, claim, columns) for claim in claims]
+            heads = [element("th", name, scope="col", role="columnheader") for name in columns]
             section += element(
                 "table",
                 _caption(facts, chapter, len(claims)),
@@ -63,7 +65,7 @@ class EvidenceTableDirective(SphinxDirective):
             made.append(section)
         return made
 
-    def _row(self, facts: Facts, claim: Claim) -> nodes.Node:
+    def _row(self, facts: Facts, claim: Claim, columns: list[str]) -> nodes.Node:
         if problem := misfit(facts, claim):
             warn(self.env, self.env.docname, problem, self.get_location())
         entry = facts.entry(claim.id)
@@ -73,23 +75,29 @@ class EvidenceTableDirective(SphinxDirective):
         timing = claim.kind == "timing"
         value = typeset(shown_value(facts, claim))
         interval = interval_text(entry, claim)
+        note = str((entry or {}).get("note") or "")
         statement = self.state.inline_text(claim.says, self.lineno)[0]
         small = [text for text in (seeds_text(entry), claim.test or "") if text]
-        cells = [
-            _cell("Statement", *statement, _small(nodes.literal("", claim.id)), head=True),
-            _cell(
-                "Ours",
+        shown: dict[str, list[nodes.Node | str]] = {
+            "Statement": [*statement, _small(nodes.literal("", claim.id))],
+            "Ours": [
                 element("span", *value, class_="ours volatile" if timing else "ours"),
-                *([_small(f"interval {interval}", volatile=timing)] if interval else []),
+                *([_small("interval ", *typeset(interval), volatile=timing)] if interval else []),
                 *[_small(text) for text in small],
-            ),
-            _cell("Published", *self._published(claim, verdict, timing)),
-            _cell("State", element("span", state, class_=f"state state-{state}")),
-            _cell("Promise", *_promise(claim), *([_small(note)] if (note := _note(entry)) else [])),
-            _cell("Run on", _run_on(facts, claim, state)),
-        ]
+            ],
+            "Published": self._published(claim, verdict, timing),
+            "State": [element("span", state, class_=f"state state-{state}")],
+            "Promise": [*typeset(rule_text(claim)), *([_small(note)] if note else [])],
+            "Run on": [_run_on(facts, claim, state), _small(*self._cell_link(claim, entry))],
+        }
+        cells = [_cell(name, *shown[name], head=name == "Statement") for name in columns]
         classes = "claim differs" if differs else "claim"
         return element("tr", *cells, class_=classes, id=claim_anchor(claim.id), role="row")
+
+    def _cell_link(self, claim: Claim, entry: dict[str, Any] | None) -> list[nodes.Node | str]:
+        """Return the code cell that gave the value, with a link to its chapter."""
+        link = _chapter_link(self.env, _chapter(claim), "chapter")
+        return [f"cell {entry['cell']}, ", link] if entry and entry.get("cell") else [link]
 
     def _published(self, claim: Claim, verdict: str | None, timing: bool) -> list[nodes.Node | str]:
         if claim.published is None:
@@ -97,14 +105,14 @@ class EvidenceTableDirective(SphinxDirective):
         source = f"{{cite:t}}`{claim.published['source']}`"
         cited = self.state.inline_text(source, self.lineno)[0]
         where = claim.published.get("where")
-        shown: list[nodes.Node | str] = [f"{claim.published['value']}"]
+        shown: list[nodes.Node | str] = [*typeset(str(claim.published["value"]))]
         shown.append(_small(*cited, f", {where}" if where else ""))
         if verdict:
             name = "agrees" if verdict == "agrees" else "differs"
             shown.append(
                 element(
                     "span",
-                    verdict,
+                    *typeset(verdict),
                     class_=f"verdict verdict-{name}{' volatile' if timing else ''}",
                 )
             )
@@ -124,10 +132,7 @@ class DiscrepancyRegisterDirective(SphinxDirective):
             element("p", f"{len(entries)} entries, {checked} of them checked.", class_="counts")
         ]
         for chapter in sorted({entry["chapter"] for entry in entries}):
-            section = nodes.section(
-                ids=[f"discrepancies-{chapter}"], names=[f"discrepancies-{chapter}"]
-            )
-            section += nodes.title("", "Chapter ", nodes.literal("", chapter))
+            section = _chapter_section(self.env, "discrepancies", chapter)
             for entry in entries:
                 if entry["chapter"] == chapter:
                     section += self._entry(entry, merged(checks.get(entry["id"], [])))
@@ -219,6 +224,25 @@ def setup(app: Sphinx) -> None:
     app.add_directive("discrepancy-register", DiscrepancyRegisterDirective)
 
 
+def _chapter_section(env: BuildEnvironment, kind: str, chapter: str) -> nodes.section:
+    """Return the section of a list that belongs to one chapter, with nothing but its title."""
+    facts = facts_of(env.app)
+    depend(env, [facts.chapter_file(chapter)])
+    anchor = f"{kind}-{chapter}"
+    section = nodes.section(ids=[anchor], names=[anchor])
+    section += nodes.title("", "", _chapter_link(env, chapter, facts.chapter_title(chapter)))
+    return section
+
+
+def _chapter_link(env: BuildEnvironment, chapter: str, text: str) -> nodes.Node:
+    """Return a link to a chapter's page; its name alone where the book has no such page."""
+    docname = f"notebooks/{chapter}"
+    if docname not in env.found_docs:
+        return nodes.Text(text)
+    address = env.app.builder.get_relative_uri(env.docname, docname)
+    return nodes.reference("", text, internal=True, refuri=address)
+
+
 def _counts(facts: Facts) -> nodes.Node:
     """Return the sums at the top: states, and how ours compare with published figures."""
     states = [state_of(facts, identifier) for identifier in facts.claims]
@@ -266,18 +290,6 @@ def _caption(facts: Facts, chapter: str, count: int) -> nodes.Node:
 def _run_on(facts: Facts, claim: Claim, state: str) -> str:
     names = {"verified": "this build", "missing": "not run"}
     return names.get(state) or machine_text(facts.provenance(claim.id))
-
-
-def _promise(claim: Claim) -> list[nodes.Node]:
-    """Return what the value must satisfy, its numbers set as numbers."""
-    words: list[nodes.Node] = []
-    for word in re.split(r"(\s+)", rule_text(claim)):
-        words += typeset(word)
-    return words
-
-
-def _note(entry: dict[str, Any] | None) -> str:
-    return str((entry or {}).get("note") or "")
 
 
 def _chapter(claim: Claim) -> str:

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from scispaces.book.facts import Facts, claim_anchor
-from scispaces.book.html import inline_markup
+from scispaces.book.html import inline_markup, typeset_markup
 from scispaces.evidence import Claim, format_value
 
 STATES = {
@@ -21,11 +21,19 @@ _VOLATILE = ' class="volatile"'
 
 @dataclass(frozen=True)
 class Detail:
-    """One line of provenance; `volatile` lines may differ between two builds."""
+    """One line of provenance; `volatile` lines may differ between two builds.
+
+    `numbers` says that its numbers are values, to be typeset, and not part of a name.
+    """
 
     term: str
     text: str
     volatile: bool = False
+    numbers: bool = False
+
+    def markup(self) -> str:
+        """Return the text as HTML."""
+        return typeset_markup(self.text) if self.numbers else escape(self.text)
 
 
 def state_of(facts: Facts, identifier: str) -> str:
@@ -101,7 +109,7 @@ def compare_with_published(facts: Facts, claim: Claim) -> str | None:
     inside = low <= theirs <= high
     if inside or abs(ours - theirs) <= half * (1 + 1e-9):
         return "agrees"
-    return "differs by " + format(ours - theirs, "+.2g").replace("-", "−")
+    return f"differs by {ours - theirs:+.2g}"
 
 
 def details(facts: Facts, claim: Claim) -> list[Detail]:
@@ -121,9 +129,9 @@ def details(facts: Facts, claim: Claim) -> list[Detail]:
     )
     lines = [
         Detail("State", f"{state}, {STATES[state]}"),
-        Detail("Promise", rule_text(claim)),
-        Detail("Statistics", statistics, volatile=claim.kind == "timing"),
-        Detail("Published", _published(claim)),
+        Detail("Promise", rule_text(claim), numbers=True),
+        Detail("Statistics", statistics, volatile=claim.kind == "timing", numbers=True),
+        Detail("Published", _published(claim), numbers=True),
         Detail("Machine", machine_text(source)),
         Detail("Commit", str(source.get("commit") or "")),
         Detail("Cell", str((entry or {}).get("cell") or "")),
@@ -150,12 +158,13 @@ def note_markup(facts: Facts, identifier: str) -> str:
     """Return the note that opens beside a number: a hidden tooltip, named by the number's link."""
     claim = facts.claims[identifier]
     rows = "".join(
-        f"<dt>{line.term}</dt><dd{_VOLATILE if line.volatile else ''}>{escape(line.text)}</dd>"
+        f"<dt>{line.term}</dt><dd{_VOLATILE if line.volatile else ''}>{line.markup()}</dd>"
         for line in details(facts, claim)
     )
     return (
         f'<div role="tooltip" class="num-tip" id="tip-{claim_anchor(identifier)}" hidden>'
-        f"<p>{inline_markup(claim.says)}</p><dl>{rows}</dl></div>"
+        f"<p>{inline_markup(claim.says)}</p><dl>{rows}</dl>"
+        '<p class="num-tip-open">Open in Evidence</p></div>'
     )
 
 
