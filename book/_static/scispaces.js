@@ -128,12 +128,14 @@
   document.addEventListener("DOMContentLoaded", () => {
     window.MathJax?.startup?.promise?.then(quietFormulas);
     document.querySelectorAll("pre.bibtex").forEach((entry) => {
-      // A build that does not know its address cites the one it is read at.
+      // A build that does not know its address cites the one it is read at, if others can read
+      // it there too.
       const relative = entry.dataset.url;
-      if (!/^https?:/.test(relative) && location.protocol.startsWith("http")) {
-        const root = new URL(document.documentElement.dataset.content_root, location.href);
-        entry.textContent = entry.textContent.replace(relative, new URL(relative, root).href);
-      }
+      const own = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+      if (/^https?:/.test(relative) || !/^https?:$/.test(location.protocol) || own) return;
+      const root = new URL(document.documentElement.dataset.content_root, location.href);
+      const { href } = new URL(relative, root);
+      entry.textContent = entry.textContent.replace(/\n\}$/, () => `,\n  url = {${href}}\n}`);
     });
     // The theme's arrows in the contents have no name for screen readers.
     document.querySelectorAll("nav details > summary").forEach((arrow) => {

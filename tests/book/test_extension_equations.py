@@ -154,6 +154,14 @@ def test_addresses_are_whole_when_the_book_knows_its_own(project: Project) -> No
     assert f"url = {{{address}}}" in project.read("notebooks/zlpr.html")
 
 
+def test_a_book_without_an_address_of_its_own_cites_none(project: Project) -> None:
+    project.build()
+    entry = project.read("notebooks/zlpr.html").partition('<pre class="bibtex"')[2]
+    attributes, _, shown = entry.partition("</pre>")[0].partition(">")
+    assert 'data-url="notebooks/zlpr.html#equation-zlpr-loss"' in attributes
+    assert shown == cite("zlpr-loss", "A chapter", "", "bibtex")
+
+
 def test_inventory_lists_equations(project: Project) -> None:
     project.build()
     data = io.BytesIO((project.html / "objects.inv").read_bytes())
@@ -196,6 +204,25 @@ def test_every_citation_names_label_chapter_book_and_address(style: str) -> None
 
 def test_bibtex_escapes_what_tex_would_read_as_a_command() -> None:
     assert r"Loss \& 50\% of \#1" in cite("a-b", "Loss & 50% of #1", "u", "bibtex")
+
+
+@pytest.mark.parametrize("style", CITATION_STYLES)
+@pytest.mark.parametrize(
+    "url",
+    ["", "notebooks/a.html", "file:///a.html", "http://localhost:8000/a.html",
+     "http://127.0.0.1/a.html", "http://[::1]:80/a.html"],
+)  # fmt: skip
+def test_an_address_that_others_cannot_reach_is_left_out(style: str, url: str) -> None:
+    entry = cite("a-b", "T", url, style)
+    assert "a.html" not in entry
+    assert "url" not in entry
+    assert entry == entry.rstrip()
+
+
+def test_bibtex_titles_keep_their_capitals() -> None:
+    entry = cite("zlpr-loss", "ZLPR", "", "bibtex")
+    assert r"title = {{Equation \texttt{zlpr-loss}, in ZLPR}}," in entry
+    assert "booktitle = {{Scientific Spaces, Verified}}," in entry
 
 
 def test_an_unknown_citation_style_is_refused() -> None:

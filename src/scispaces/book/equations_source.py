@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -21,6 +22,7 @@ BOOK_TITLE = "Scientific Spaces, Verified"
 BOOK_AUTHORS = "The Scientific Spaces, Verified authors"
 BOOK_YEAR = 2026
 CITATION_STYLES = ("bibtex", "apa", "text")
+_OWN_HOSTS = {None, "localhost", "127.0.0.1", "::1"}
 
 # Directives whose body is no Markdown: nothing in them is a displayed equation.
 _LITERAL = {"code-cell", "code", "code-block", "literalinclude", "raw", "mermaid", "eval-rst"}
@@ -77,7 +79,8 @@ def cite(label: str, chapter_title: str, url: str, style: str) -> str:
     Args:
         label: the equation's label, such as `zlpr-loss`.
         chapter_title: the title of its chapter, plain text.
-        url: where the equation stands, with its fragment; "" leaves the address out.
+        url: where the equation stands, with its fragment. It is left out unless others can reach
+            it: an `http` or `https` address that is not this machine's own.
         style: `bibtex`, `apa` or `text`.
 
     Raises:
@@ -89,6 +92,7 @@ def cite(label: str, chapter_title: str, url: str, style: str) -> str:
     """
     if style not in CITATION_STYLES:
         raise ValueError(f"`style` must be one of {', '.join(CITATION_STYLES)}. Got {style!r}.")
+    url = url if _public(url) else ""
     if style == "text":
         return f"Equation {label}, in “{chapter_title}”, {BOOK_TITLE} ({BOOK_YEAR}). {url}".rstrip()
     if style == "apa":
@@ -98,13 +102,20 @@ def cite(label: str, chapter_title: str, url: str, style: str) -> str:
         ).rstrip()
     fields = {
         "author": f"{{{BOOK_AUTHORS}}}",
-        "title": f"Equation \\texttt{{{label}}}, in {_bibtex(chapter_title)}",
-        "booktitle": _bibtex(BOOK_TITLE),
+        # Braces of their own: styles that write titles in small letters leave these alone.
+        "title": f"{{Equation \\texttt{{{label}}}, in {_bibtex(chapter_title)}}}",
+        "booktitle": f"{{{_bibtex(BOOK_TITLE)}}}",
         "year": str(BOOK_YEAR),
         "url": url,
     }
     body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items() if value)
     return f"@incollection{{scispaces-{label},\n{body}\n}}"
+
+
+def _public(url: str) -> bool:
+    """Return whether an address means the same to every reader."""
+    parts = urlsplit(url)
+    return parts.scheme in ("http", "https") and parts.hostname not in _OWN_HOSTS
 
 
 def _bibtex(text: str) -> str:
