@@ -154,7 +154,10 @@ def test_the_slider_is_self_contained_and_says_what_it_shows(
     [markup] = shown
     assert "<noscript>" in markup
     assert not re.search(r"https?:|src=|@import", markup)
-    for control in re.findall(r'<input id="([^"]+)"', markup):
+    controls = re.findall(r'<input id="([^"]+)"', markup)
+    assert len(controls) == 3
+    assert "three sliders" in markup
+    for control in controls:
         assert f'<label for="{control}">' in markup
 
 

@@ -115,19 +115,19 @@ def dot_plot_with_intervals(
 
 
 def gradient_mass_slider() -> None:
-    """Display the interactive figure of gradient masses: ZLPR and BCE against two sliders."""
+    """Display the interactive figure of gradient masses: ZLPR and BCE against three sliders."""
     fragment = files("scispaces.plots").joinpath("gradient_mass.html")
     interactive(
         fragment.read_text(encoding="utf-8"),
         name="zlpr-gradient-mass-slider",
         caption=(
             "Total gradient on the negatives and on one positive, as bars on one common "
-            "scale. Move the sliders: under binary cross-entropy the negatives' share grows with "
-            "their number, under ZLPR neither side can pass one."
+            "scale. Move the sliders: under binary cross-entropy the total on the negatives grows "
+            "with their number, under ZLPR neither total can pass one."
         ),
         fallback_text=(
-            "With scripts switched on, two sliders here set the number of negatives and the score "
-            "they share, and bars show the total gradient on negatives and on one positive for "
-            "ZLPR and for binary cross-entropy."
+            "With scripts switched on, three sliders here set the number of negatives, the score "
+            "they share and the score of the one positive, and bars show the total gradient on "
+            "the negatives and on the positive for ZLPR and for binary cross-entropy."
         ),
     )
