@@ -173,7 +173,7 @@ def test_note_opens_for_pointer_and_keyboard(
 def test_badge_opens_and_its_links_lead_somewhere(
     context: BrowserContext, address: str, theme: str, screen: str
 ) -> None:
-    """An equation's badge opens by keyboard and shows its checks and BibTeX, no loopback address."""
+    """A badge opens by keyboard, shows its checks, and cites without a loopback address."""
     for name in pages_with("equation-badge"):
         page, _, _ = visit(context, address, name)
         badge = page.locator("details.equation-badge").first
