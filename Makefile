@@ -39,7 +39,7 @@ lab: $(INSTALLED) ## open the notebooks in JupyterLab
 	jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 bench: $(INSTALLED) ## time the library against its rivals, in one run
-	OMP_NUM_THREADS=1 python -m benchmarks.$(CHAPTER)
+	OMP_NUM_THREADS=1 python -m benchmarks.$(subst -,_,$(CHAPTER))
 
 record: $(INSTALLED) ## run one chapter's full study (long) and store its outcome in data/recorded
 	$(SNAKEMAKE) _build/studies/$(CHAPTER).stored

@@ -1,33 +1,27 @@
 """Every wrong version of every formula must fail one of that formula's checks."""
 
 import functools
+import importlib
+from pathlib import Path
 
 import pytest
-import tests.equations.zlpr
 from tests.equations import mutation
-from tests.equations.zlpr import formulas as zlpr_formulas
 
-CHAPTERS = {"zlpr": (tests.equations.zlpr, zlpr_formulas)}
-
-# Mutants that compute the same thing, each with the reason why.
-EQUIVALENT: dict[str, dict[str, str]] = {
-    "zlpr-generating-function": {
-        "+4:37 1 -> 2": "no n + 1 of n labels exist: the added term is an empty sum"
-    },
-    "zlpr-newton": {"+2:25 j - 1 -> j + 1": "(-1)^(j - 1) and (-1)^(j + 1) are the same sign"},
-    "zlpr-bce-product": {
-        "+5:60 1 -> 2": "no n + 1 of n labels exist: the added term is an empty sum"
-    },
-    "zlpr-stable": {"+1:18 0 -> 1": "the identity holds for every m, and 1 is as safe as 0"},
-    "zlpr-choices-soft": {"+1:19 0 -> 1": "every choice has the same number of options"},
-    "zlpr-choices-minimum": {"+1:20 0 -> 1": "every choice has the same number of options"},
-}
+# Every folder here with transcribed formulas is a chapter.
+CHAPTERS = sorted(path.parent.name for path in Path(__file__).parent.glob("*/formulas.py"))
 
 
 @functools.cache
 def _chapter(chapter):
-    package, module = CHAPTERS[chapter]
+    package = importlib.import_module(f"tests.equations.{chapter}")
+    module = importlib.import_module(f"{package.__name__}.formulas")
     return module, mutation.formulas_of(module), mutation.checks_of(package)
+
+
+def _equivalent(chapter):
+    """Mutants that compute the same thing, by label, each with the reason why."""
+    name = f"tests.equations.{chapter}.equivalent_mutants"
+    return importlib.import_module(name).EQUIVALENT
 
 
 LABELS = [(chapter, label) for chapter in CHAPTERS for label in _chapter(chapter)[1]]
@@ -36,7 +30,7 @@ LABELS = [(chapter, label) for chapter in CHAPTERS for label in _chapter(chapter
 @pytest.mark.parametrize(("chapter", "label"), LABELS, ids=[label for _, label in LABELS])
 def test_every_mutant_of_the_formula_fails_a_check(chapter, label, record_property):
     module, formulas, checks = _chapter(chapter)
-    equivalent = EQUIVALENT.get(label, {})
+    equivalent = _equivalent(chapter).get(label, {})
     original = getattr(module, label.replace("-", "_"))
     assert mutation.survives(label, original, module, checks[label])
     survivors, killed = [], 0
@@ -59,11 +53,12 @@ def test_every_formula_is_checked_and_every_check_has_a_formula(chapter):
     assert set(formulas) == set(checks)
 
 
-@pytest.mark.parametrize("label", EQUIVALENT)
-def test_listed_equivalents_exist(label):
-    _, formulas, _ = _chapter("zlpr")
-    found = {mutant.description for mutant in mutation.mutants(formulas[label])}
-    assert set(EQUIVALENT[label]) <= found
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_listed_equivalents_exist(chapter):
+    _, formulas, _ = _chapter(chapter)
+    for label, listed in _equivalent(chapter).items():
+        found = {mutant.description for mutant in mutation.mutants(formulas[label])}
+        assert set(listed) <= found
 
 
 def test_an_unmutated_formula_survives_and_a_wrong_one_does_not():
