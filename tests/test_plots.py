@@ -149,7 +149,7 @@ def test_the_slider_is_self_contained_and_says_what_it_shows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shown: list[str] = []
-    monkeypatch.setattr("scispaces.plots.house._display", shown.append)
+    monkeypatch.setattr("scispaces.plots.house.display_html", shown.append)
     plots.gradient_mass_slider()
     [markup] = shown
     assert "<noscript>" in markup
@@ -169,3 +169,44 @@ def test_a_fragment_that_loads_from_another_host_is_refused() -> None:
             caption="x",
             fallback_text="x",
         )
+
+
+def table(rows: list[dict[str, object]], **options: object) -> ElementTree.Element:
+    words = {"caption": "A < B", "name": "zlpr-table"}
+    return ElementTree.fromstring(plots.table_html(rows, **{**words, **options}))
+
+
+def test_a_table_has_heads_for_its_columns_and_rows() -> None:
+    rows = [{"loss": "ZLPR & co", "F1": 0.71234}, {"loss": "BCE", "F1": None}]
+    box = table(rows)
+    assert (box.get("id"), box.get("aria-label"), box.get("tabindex")) == (
+        "zlpr-table", "A < B", "0",
+    )  # fmt: skip
+    assert box.findtext(".//caption") == "A < B"
+    assert [(head.text, head.get("scope")) for head in box.iter("th")] == [
+        ("loss", "col"), ("F1", "col"), ("ZLPR & co", "row"), ("BCE", "row"),
+    ]  # fmt: skip
+    assert [cell.text for cell in box.iter("td")] == ["0.712", "–"]
+    assert {cell.get("class") for cell in box.iter("td")} == {"number"}
+
+
+def test_numbers_of_a_table_are_written_as_its_formats_say() -> None:
+    row = {"name": "a", "gain": -0.05, "count": 12406, "share": 0.5, "best": True}
+    cells = table([row], formats={"gain": "+.3f", "count": ",d", "share": ".0%"}).iter("td")
+    assert [cell.text for cell in cells] == ["−0.050", "12,406", "50%", "yes"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "message"),
+    [
+        ([], {}, "one row at least"),
+        ([{"a": 1}, {"b": 1}], {}, r"the columns \['a'\]. Got \['b'\]"),
+        ([{"a": 1}], {"formats": {"b": ".1f"}}, "Got b"),
+        ([{"a": 1}], {"caption": " "}, "`caption` must say something"),
+    ],
+)
+def test_a_senseless_table_is_refused(
+    rows: list[dict[str, object]], options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        table(rows, **options)

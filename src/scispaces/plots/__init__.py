@@ -16,6 +16,7 @@ from scispaces.plots.recurring import (
     gradient_mass_slider,
     rank_groups,
 )
+from scispaces.plots.tables import show_table, table_html
 
 __all__ = [
     "LINE_STYLES",
@@ -28,6 +29,8 @@ __all__ = [
     "palette",
     "rank_groups",
     "show",
+    "show_table",
     "style",
     "svg",
+    "table_html",
 ]

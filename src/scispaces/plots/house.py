@@ -107,9 +107,7 @@ def figure_html(
     size: tuple[float, float] = (6.4, 3.9),
 ) -> str:
     """Return the HTML that `show` displays: a picture for each theme, and a caption."""
-    for word, text in {"alt": alt, "caption": caption, "name": name}.items():
-        if not text.strip():
-            raise ValueError(f"`{word}` must say something. Got {text!r}.")
+    require_words(alt=alt, caption=caption, name=name)
     pictures = []
     for theme in _COLOURS:
         drawn = svg(draw, theme=theme, name=name, size=size).encode()
@@ -153,7 +151,7 @@ def show(
         ...      alt="A straight line falls from one to zero.")  # doctest: +ELLIPSIS
         <IPython.core.display.HTML object>
     """
-    _display(figure_html(draw, alt=alt, caption=caption, name=name, size=size))
+    display_html(figure_html(draw, alt=alt, caption=caption, name=name, size=size))
 
 
 def palette() -> list[str]:
@@ -173,16 +171,21 @@ def interactive(fragment: str, *, name: str, caption: str, fallback_text: str) -
     Raises:
         ValueError: if the fragment names another host, or a text is empty.
     """
-    for word, text in {"name": name, "caption": caption, "fallback_text": fallback_text}.items():
-        if not text.strip():
-            raise ValueError(f"`{word}` must say something. Got {text!r}.")
+    require_words(name=name, caption=caption, fallback_text=fallback_text)
     if any(scheme in fragment for scheme in ("http:", "https:", '"//')):
         raise ValueError("`fragment` must load nothing from another host.")
-    _display(
+    display_html(
         f'<figure class="book-figure" id="{escape(name)}">{fragment}'
         f"<noscript><p>{escape(fallback_text)}</p></noscript>"
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
+
+
+def require_words(**texts: str) -> None:
+    """Refuse an empty text: every figure and table must speak to those who do not see it."""
+    for word, text in texts.items():
+        if not text.strip():
+            raise ValueError(f"`{word}` must say something. Got {text!r}.")
 
 
 def _wants_figure(draw: Callable[[Any], object]) -> bool:
@@ -191,7 +194,8 @@ def _wants_figure(draw: Callable[[Any], object]) -> bool:
     return "figure" in names
 
 
-def _display(markup: str) -> None:
+def display_html(markup: str) -> None:
+    """Display HTML in the notebook."""
     from IPython.display import HTML, display  # the library part must not need IPython
 
     display(HTML(markup))
