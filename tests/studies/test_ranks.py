@@ -56,7 +56,7 @@ def made(differences: dict[str, list[float]], metric: str = "coverage") -> list[
 
 
 def test_average_ranks_of_the_published_example(published: list[dict[str, Any]]) -> None:
-    found = ranks.average_ranks(published, "average_precision")
+    found = ranks.average_ranks(published, "average_precision", larger_is_better=True)
     assert [round(found[name], 3) for name in CLASSIFIERS] == [3.143, 2.0, 2.893, 1.964]
 
 
@@ -64,7 +64,8 @@ def test_friedman_of_the_published_example(published: list[dict[str, Any]]) -> N
     found = ranks.friedman(published, "average_precision")
     assert (found["losses"], found["blocks"]) == (4, 14)
     # The article makes no correction for ties. One row has four equal values, three have two.
-    squares = sum(rank**2 for rank in ranks.average_ranks(published, "average_precision").values())
+    average = ranks.average_ranks(published, "average_precision", larger_is_better=True)
+    squares = sum(rank**2 for rank in average.values())
     uncorrected = 12 * 14 / (4 * 5) * (squares - 4 * 5**2 / 4)
     assert uncorrected == pytest.approx(9.28, abs=0.005)
     ties = (4**3 - 4 + 3 * (2**3 - 2)) / (14 * (4**3 - 4))
@@ -80,25 +81,29 @@ def test_critical_difference_of_the_published_example() -> None:
     assert ranks.nemenyi_critical_difference(4, 14, alpha=0.1) == pytest.approx(1.12, abs=0.005)
 
 
-def test_a_measure_where_less_is_better_is_ranked_the_other_way() -> None:
-    assert ranks.average_ranks(made({"a": [0.1]}), "coverage") == {"bce": 1.0, "zlpr": 2.0}
-    rows = made({"a": [0.1]}, metric="micro_f1_own")
-    assert ranks.average_ranks(rows, "micro_f1_own") == {"bce": 2.0, "zlpr": 1.0}
+def test_a_measure_is_ranked_in_the_direction_told() -> None:
+    rows = made({"a": [0.1]})
+    found = ranks.average_ranks(rows, "coverage", larger_is_better=False)
+    assert found == {"bce": 1.0, "zlpr": 2.0}
+    found = ranks.average_ranks(rows, "coverage", larger_is_better=True)
+    assert found == {"bce": 2.0, "zlpr": 1.0}
 
 
 def test_a_loss_without_the_metric_takes_no_part() -> None:
     absent = {"data_set": "a", "model": "linear", "loss": "softmax", "seed": 0, "coverage": None}
-    assert set(ranks.average_ranks([*made({"a": [0.1]}), absent], "coverage")) == {"zlpr", "bce"}
+    rows = [*made({"a": [0.1]}), absent]
+    found = ranks.average_ranks(rows, "coverage", larger_is_better=False)
+    assert set(found) == {"zlpr", "bce"}
 
 
 def test_blocks_with_different_losses_are_refused() -> None:
     with pytest.raises(ValueError, match="must have the same losses in every block"):
-        ranks.average_ranks([*made({"a": [0.1]}), made({"b": [0.1]})[0]], "coverage")
+        ranks.friedman([*made({"a": [0.1]}), made({"b": [0.1]})[0]], "coverage")
 
 
 def test_paired_differences_are_the_one_sample_interval_of_scipy() -> None:
     numbers = [0.1, 0.3, -0.1, 0.2]
-    (entry,) = ranks.paired_differences(made({"a": numbers}), "coverage", rival="bce")
+    (entry,) = ranks.paired_differences(made({"a": numbers}), "coverage", "zlpr", rival="bce")
     expected = stats.ttest_1samp(numbers, 0).confidence_interval(0.95)
     assert entry["data_set"] == "a"
     assert entry["n"] == 4
@@ -108,22 +113,25 @@ def test_paired_differences_are_the_one_sample_interval_of_scipy() -> None:
 
 def test_one_seed_gives_no_interval() -> None:
     with pytest.raises(ValueError, match=r"must have two seeds .* Got 1 in a, linear"):
-        ranks.paired_differences(made({"a": [0.1]}), "coverage", rival="bce")
+        ranks.paired_differences(made({"a": [0.1]}), "coverage", "zlpr", rival="bce")
 
 
-def test_wilcoxon_counts_in_the_direction_of_the_metric() -> None:
+def test_wilcoxon_counts_in_the_direction_told() -> None:
     rows = made({name: [0.01 * (at + 1)] for at, name in enumerate("abcdef")})
-    found = ranks.wilcoxon(rows, "coverage", rival="bce")
+    found = ranks.wilcoxon(rows, "coverage", "zlpr", rival="bce", larger_is_better=False)
     assert (found["wins"], found["losses"], found["blocks"]) == (0, 6, 6)
     assert found["p_value"] == pytest.approx(2 / 2**6)
     assert found["median_difference"] == pytest.approx(0.035)
+    other = ranks.wilcoxon(rows, "coverage", "zlpr", rival="bce", larger_is_better=True)
+    assert other == {**found, "wins": 6, "losses": 0}
 
 
 def test_numbers_are_plain_python_numbers(published: list[dict[str, Any]]) -> None:
+    rows = made({name: [0.1] for name in "abc"})
     results = [
-        *ranks.average_ranks(published, "average_precision").values(),
+        *ranks.average_ranks(published, "average_precision", larger_is_better=True).values(),
         *ranks.friedman(published, "average_precision").values(),
-        *ranks.wilcoxon(made({name: [0.1] for name in "abc"}), "coverage", rival="bce").values(),
+        *ranks.wilcoxon(rows, "coverage", "zlpr", rival="bce", larger_is_better=True).values(),
         ranks.nemenyi_critical_difference(3, 5),
     ]
     assert {type(number) for number in results} == {int, float}

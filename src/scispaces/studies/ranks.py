@@ -1,8 +1,9 @@
 """Comparing several losses over several data sets: average ranks, tests and intervals.
 
-The functions take rows as `scispaces.studies.zlpr.run` gives them: dictionaries with data_set,
-model, loss, seed and metrics. A block is one data set with one model; within it the losses are
-ranked by their mean over the seeds. A loss without a value of the metric takes no part.
+The functions take rows as the `run` of a study gives them: dictionaries with data_set, model, loss,
+seed and metrics. A block is one data set with one model; within it the losses are ranked by their
+mean over the seeds. A loss without a value of the metric takes no part. Whether a larger value of a
+metric is the better one is in the METRICS of its study.
 
 References:
     [1] J. Demšar, "Statistical comparisons of classifiers over multiple data sets", Journal of
@@ -16,8 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-
-from scispaces.studies.zlpr import METRICS
 
 Row = dict[str, Any]
 Block = tuple[str, str]
@@ -36,7 +35,7 @@ def means(rows: Sequence[Row], metric: str) -> dict[Block, dict[str, float]]:
 
 
 def _rank_table(rows: Sequence[Row], metric: str) -> tuple[list[str], NDArray[np.float64]]:
-    """The losses, and their ranks `(blocks, losses)`, 1 for the best, ties averaged."""
+    """The losses, and their ranks `(blocks, losses)`, 1 for the smallest mean, ties averaged."""
     by_block = means(rows, metric)
     losses = list(next(iter(by_block.values()), {}))
     for block, values in by_block.items():
@@ -45,28 +44,36 @@ def _rank_table(rows: Sequence[Row], metric: str) -> tuple[list[str], NDArray[np
                 f"`rows` must have the same losses in every block. Got {sorted(values)} in "
                 f"{block} and {sorted(losses)} before."
             )
-    sign = -1 if METRICS[metric] else 1
-    table = np.array([[sign * values[loss] for loss in losses] for values in by_block.values()])
+    table = np.array([[values[loss] for loss in losses] for values in by_block.values()])
     return losses, stats.rankdata(table, axis=1)
 
 
-def average_ranks(rows: Sequence[Row], metric: str) -> dict[str, float]:
+def average_ranks(rows: Sequence[Row], metric: str, *, larger_is_better: bool) -> dict[str, float]:
     """Rank of each loss, 1 for the best, averaged over the blocks.
+
+    Args:
+        rows: of the losses compared.
+        metric: the key of the values.
+        larger_is_better: whether the best loss is the one with the largest mean.
 
     Example:
         >>> rows = [
         ...     {"data_set": data, "model": "linear", "loss": loss, "seed": 0, "coverage": value}
         ...     for data in "ab" for loss, value in (("zlpr", 0.2), ("bce", 0.3))
         ... ]
-        >>> average_ranks(rows, "coverage")
+        >>> average_ranks(rows, "coverage", larger_is_better=False)
         {'zlpr': 1.0, 'bce': 2.0}
     """
     losses, ranks = _rank_table(rows, metric)
+    if larger_is_better:
+        ranks = len(losses) + 1 - ranks
     return dict(zip(losses, ranks.mean(axis=0).tolist(), strict=True))
 
 
 def friedman(rows: Sequence[Row], metric: str) -> dict[str, float]:
     """Friedman's test that all losses rank alike, and its sharper form by Iman and Davenport.
+
+    Both are the same whichever end of the ranking is the better one.
 
     Returns:
         losses, blocks; chi_square with its p_value; F of Iman and Davenport with its p_value.
@@ -110,16 +117,16 @@ def nemenyi_critical_difference(n_losses: int, n_data_sets: int, alpha: float = 
 
 
 def paired_differences(
-    rows: Sequence[Row], metric: str, loss: str = "zlpr", *, rival: str, confidence: float = 0.95
+    rows: Sequence[Row], metric: str, loss: str, *, rival: str, confidence: float = 0.95
 ) -> list[dict[str, Any]]:
     """Loss minus rival with the same seed, for each data set and model, with a t-interval.
 
     Seeds share the split, the first weights and the batches, so they are paired. The interval
-    speaks of these, not of another test set.
+    speaks of what a seed decides in the study, and of nothing else.
 
     Args:
         rows: at least two seeds of each.
-        metric: one of `METRICS`.
+        metric: the key of the values.
         loss, rival: the losses compared.
         confidence: of the interval.
 
@@ -158,9 +165,15 @@ def paired_differences(
 
 
 def wilcoxon(
-    rows: Sequence[Row], metric: str, loss: str = "zlpr", *, rival: str
+    rows: Sequence[Row], metric: str, loss: str, *, rival: str, larger_is_better: bool
 ) -> dict[str, float]:
     """Wilcoxon's signed-rank test of loss against rival over the blocks.
+
+    Args:
+        rows: of both losses in every block.
+        metric: the key of the values.
+        loss, rival: the losses compared.
+        larger_is_better: whether a positive difference is a win.
 
     Returns:
         median difference (loss minus rival), wins and losses in the metric's own direction,
@@ -169,7 +182,7 @@ def wilcoxon(
     differences = np.array(
         [values[loss] - values[rival] for values in means(rows, metric).values()]
     )
-    better = differences if METRICS[metric] else -differences
+    better = differences if larger_is_better else -differences
     return {
         "median_difference": float(np.median(differences)),
         "wins": int((better > 0).sum()),
