@@ -2,11 +2,13 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from scispaces import cli
+from scispaces.studies.trials import run_trials
 
 CHAPTER = """---
 scispaces: {title: Many labels}
@@ -73,6 +75,31 @@ def test_an_unknown_chapter_is_refused_with_a_suggestion(book, command):
     code, output = call(*command, *options)
     assert code == 2
     assert "`CHAPTER` must be a chapter's slug. Got 'zlp'. Did you mean zlpr?" in output
+
+
+def one_row(seed):
+    if seed in one_row.broken:
+        raise KeyboardInterrupt
+    one_row.calls.append(seed)
+    return {"seed": seed}
+
+
+def test_a_killed_study_goes_on_where_it_stopped(book, monkeypatch, tmp_path):
+    def run_block(block, profile, **options):
+        return run_trials(one_row, [{"seed": seed} for seed in range(3)], **options)
+
+    module = SimpleNamespace(blocks=lambda profile: ["only"], run_block=run_block)
+    monkeypatch.setattr("scispaces.cli.import_module", lambda name: module)
+    output = tmp_path / "studies" / "only.jsonl"
+    one_row.calls, one_row.broken = [], {2}
+    assert call("study", "zlpr", "only", "--output", str(output))[0] != 0
+    assert not output.exists()
+    one_row.broken = set()
+    assert call("study", "zlpr", "only", "--output", str(output))[0] == 0
+    assert one_row.calls == [0, 1, 2]
+    rows = [json.loads(line) for line in output.read_text().splitlines()]
+    assert rows[1:] == [{"seed": 0}, {"seed": 1}, {"seed": 2}]
+    assert [path.name for path in output.parent.iterdir()] == ["only.jsonl"]
 
 
 def test_cite_prints_each_style_and_its_address(book, monkeypatch):

@@ -153,16 +153,18 @@ def study(
     block: Annotated[str, typer.Argument(help="one block of the chapter's study")],
     output: Annotated[Path, typer.Option(help="the JSON lines file to write")],
 ) -> None:
-    """Run one block of a chapter's full study (a job of `make record`)."""
+    """Run one block of a chapter's full study (a job of `make record`); resumes a killed one."""
     _require_chapter(chapter, _root())
-    from scispaces.evidence.store import process_provenance, write_block
+    from scispaces.evidence.store import process_provenance, unfinished_trials, write_block
 
     module = import_module(f"scispaces.studies.{chapter.replace('-', '_')}")
     blocks = module.blocks("full")
     if block not in blocks:
         _refuse(f"`BLOCK` must be a block of {chapter!r}. Got {block!r}.", block, blocks)
-    rows = module.run_block(block, "full")
+    unfinished = unfinished_trials(output)
+    rows = module.run_block(block, "full", store=unfinished, progress=True)
     write_block(output, rows, process_provenance(_root()))
+    unfinished.unlink(missing_ok=True)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 from datetime import UTC, datetime
@@ -23,6 +24,17 @@ def process_provenance(root: Path) -> dict[str, Any]:
         "modules": provenance.imported_modules(),
         "data": provenance.data_read(),
     }
+
+
+def unfinished_trials(output: Path) -> Path:
+    """Return the file that keeps the finished trials of a block while it runs.
+
+    Its name holds a digest of the modules of ours that this process has imported, so that trials
+    of other code are never taken up.
+    """
+    code = json.dumps(provenance.imported_modules(), sort_keys=True)
+    digest = hashlib.sha256(code.encode()).hexdigest()[:12]
+    return output.with_suffix(f".{digest}.trials")
 
 
 def write_block(path: Path, rows: list[dict[str, Any]], origin: dict[str, Any]) -> None:
