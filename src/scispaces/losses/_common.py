@@ -102,6 +102,61 @@ def check_indices(positives: Tensor, logits: Tensor) -> None:
         )
 
 
+def check_class_indices(targets: Tensor, logits: Tensor) -> None:
+    """Refuse targets that are not one class index for every row of the logits."""
+    if not isinstance(targets, Tensor) or targets.dtype not in _INTEGERS:
+        got = targets.dtype if isinstance(targets, Tensor) else type(targets).__name__
+        raise TypeError(f"`targets` must be a tensor of integers. Got {got}.")
+    if targets.shape != logits.shape[:-1]:
+        raise ValueError(
+            f"`targets` must have the rows of `logits`, {tuple(logits.shape[:-1])}, one class "
+            f"index each. Got shape {tuple(targets.shape)}."
+        )
+    if targets.device != logits.device:
+        raise ValueError(
+            f"`targets` must be on the device of `logits`, {logits.device}. Got {targets.device}."
+        )
+    if targets.numel() == 0 or not values_are_readable(targets):
+        return
+    classes = logits.shape[-1]
+    low, high = torch.aminmax(targets)
+    if low.item() < 0 or high.item() >= classes:
+        wrong = (targets < 0) | (targets >= classes)
+        refuse_value("targets", targets, wrong, f"lie in [0, {classes})")
+
+
+def check_class_numbers(
+    name: str, numbers: Tensor, *, classes: int | None = None, positive: bool = False
+) -> None:
+    """Refuse what is not one finite number at least 0, or above 0, for every class."""
+    if not isinstance(numbers, Tensor) or numbers.is_complex() or numbers.dtype is torch.bool:
+        got = numbers.dtype if isinstance(numbers, Tensor) else type(numbers).__name__
+        raise TypeError(f"`{name}` must be a tensor of real numbers. Got {got}.")
+    if numbers.ndim != 1 or len(numbers) == 0 or len(numbers) != (classes or len(numbers)):
+        wanted = f"({classes},)" if classes else "(classes,)"
+        raise ValueError(
+            f"`{name}` must have one number for every class, shape {wanted}. "
+            f"Got shape {tuple(numbers.shape)}."
+        )
+    if values_are_readable(numbers):
+        right = (numbers > 0 if positive else numbers >= 0) & (numbers < torch.inf)
+        if not right.all().item():
+            bound = "positive" if positive else "at least 0"
+            refuse_value(name, numbers, ~right, f"be finite and {bound}")
+
+
+def check_prior(prior: Tensor, classes: int | None = None) -> None:
+    """Refuse what is not a distribution over the classes without zeros."""
+    check_class_numbers("class_prior", prior, classes=classes, positive=True)
+    if not prior.is_floating_point():
+        raise TypeError(f"`class_prior` must be floating-point. Got {prior.dtype}.")
+    if values_are_readable(prior) and abs(prior.double().sum().item() - 1) > 1e-3:
+        raise ValueError(
+            f"`class_prior` must sum to 1. Got {prior.double().sum().item():.6g}; "
+            "`class_prior_from_counts` divides counts by their sum."
+        )
+
+
 def refuse_value(name: str, tensor: Tensor, wrong: Tensor, must: str) -> None:
     """Raise the sentence that names the first wrong value and where it stands."""
     place = tuple(wrong.nonzero()[0].tolist())
