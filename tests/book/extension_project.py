@@ -13,7 +13,7 @@ import yaml
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-from scispaces.book.pages import write_check_pages
+from scispaces.book.checks import write_check_pages
 
 CLAIMS: list[dict[str, Any]] = [
     {"id": "zlpr/value", "says": "The loss at $s = 0$.", "kind": "rounding", "expected": 2.9957,

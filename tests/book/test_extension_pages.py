@@ -11,8 +11,8 @@ from sphinx.errors import ExtensionError
 from tests.book.extension_project import CHECK, Project
 from tests.site.html_files import external_loads
 
+from scispaces.book.checks import write_check_pages
 from scispaces.book.facts import Facts
-from scispaces.book.pages import write_check_pages
 from scispaces.book.provenance_notes import compare_with_published, rule_text
 
 
@@ -80,6 +80,19 @@ def test_a_row_names_the_code_cell_and_links_to_the_chapter(project: Project) ->
     value = row(project.read("book/evidence.html"), "value")
     link = '<a class="reference internal" href="../notebooks/zlpr.html">chapter</a>'
     assert f"cell zlpr-003, {link}" in value
+
+
+def test_a_row_links_to_the_cell_itself_where_the_page_shows_it(project: Project) -> None:
+    def cell(name: str, tags: list[str]) -> dict[str, object]:
+        return {"id": name, "cell_type": "code", "metadata": {"tags": tags}, "source": "x = 1",
+                "outputs": [], "execution_count": 1}  # fmt: skip
+
+    cells = [cell("zlpr-001", ["remove-cell"]), cell("zlpr-003", ["hide-input"])]
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
+    project.write("_build/notebooks/zlpr.ipynb", json.dumps(notebook))
+    project.build()
+    link = '<a class="reference internal" href="../notebooks/zlpr.html#zlpr-003">cell zlpr-003</a>'
+    assert link in row(project.read("book/evidence.html"), "value")
 
 
 def test_what_did_not_reproduce_is_said_at_the_top_and_in_its_row(project: Project) -> None:

@@ -18,7 +18,17 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from scispaces.book import checks, equations, html, numbers, offline, pages, tracking
+from scispaces.book import (
+    cells,
+    checks,
+    equations,
+    evidence_table,
+    html,
+    numbers,
+    offline,
+    pages,
+    tracking,
+)
 from scispaces.book.facts import Facts
 from scispaces.evidence import find_root
 
@@ -31,7 +41,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", _read_facts)
     app.connect("builder-inited", _add_assets)
     app.connect("build-finished", _write_documents)
-    for part in (tracking, html, numbers, checks, equations, pages, offline):
+    for part in (tracking, html, cells, numbers, checks, equations, evidence_table, pages, offline):
         part.setup(app)
     return {
         "version": "1",
@@ -65,7 +75,7 @@ def _write_documents(app: Sphinx, error: Exception | None) -> None:
         return
     documents = {
         "equations.json": equations.equations_document(app),
-        "evidence.json": pages.evidence_document(app),
+        "evidence.json": evidence_table.evidence_document(app),
     }
     for name, document in documents.items():
         text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scispaces.book.cells import shown_cells
 from scispaces.book.graph import header
 from scispaces.evidence import (
     Claim,
@@ -46,6 +47,7 @@ class Facts:
     results: dict[str, dict[str, Any]]
     checks: dict[str, dict[str, list[dict[str, Any]]]]
     discrepancies: list[dict[str, Any]]
+    shown_cells: dict[str, set[str]]
 
     @classmethod
     def read(cls, root: Path) -> Facts:
@@ -56,6 +58,10 @@ class Facts:
             results=load_results(root),
             checks=load_checks(root),
             discrepancies=load_discrepancies(root),
+            shown_cells={
+                path.stem: shown_cells(path)
+                for path in sorted((root / "_build" / "notebooks").glob("*.ipynb"))
+            },
         )
 
     def entry(self, identifier: str) -> dict[str, Any] | None:
