@@ -47,7 +47,7 @@ record: $(INSTALLED) ## run one chapter's full study (long) and store its outcom
 	scispaces record $(CHAPTER)
 
 site-check: $(INSTALLED) ## open every built page in headless Chromium and check it
-	python -m pytest -q tests/site
+	python -m pytest -q -n auto tests/site
 
 clean: ## remove everything that was built
 	rm -rf _build .snakemake
