@@ -57,9 +57,7 @@ def table_html(
             raise ValueError(f"`rows` must all have the columns {columns}. Got {list(row)}.")
     if unknown := sorted(set(formats) - set(columns)):
         raise ValueError(f"`formats` must be for columns of the table. Got {', '.join(unknown)}.")
-    numeric = {
-        column: any(isinstance(row[column], int | float) for row in rows) for column in columns
-    }
+    numeric = {column: all(_is_number(row[column]) for row in rows) for column in columns}
 
     def cell(tag: str, scope: str, column: str, text: str) -> str:
         kind = ' class="number"' if numeric[column] else ""
@@ -75,12 +73,21 @@ def table_html(
 
     head = "".join(cell("th", ' scope="col"', column, escape(column)) for column in columns)
     body = "".join(map(line, rows))
-    # The box scrolls where the table is wider than the page; the keyboard must reach it then.
+    # The box scrolls where the table is wider than the page; the keyboard must reach it then. The
+    # caption stands outside, since it would be as narrow or as wide as the table inside.
+    words = escape(caption)
     return (
-        f'<div class="book-table" id="{escape(name)}" tabindex="0" role="region"'
-        f' aria-label="{escape(caption)}"><table><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<figure class="book-table" id="{escape(name)}"><figcaption>{words}</figcaption>'
+        f'<div tabindex="0" role="region" aria-label="{words}"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div></figure>"
     )
+
+
+def _is_number(value: Cell) -> bool:
+    """Whether a cell is to stand with the numbers: one, an interval, a count such as 7 of 11."""
+    if isinstance(value, str):
+        return value[:1].isdecimal() or value[:1] in "+−"
+    return not isinstance(value, bool)
 
 
 def _text(value: Any, format_spec: str | None) -> str:
