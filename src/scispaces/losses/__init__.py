@@ -10,18 +10,21 @@ from scispaces.losses.accuracy import (
     softened_cross_entropy,
     truncated_cross_entropy,
 )
-from scispaces.losses.binary import asymmetric_loss, focal_loss, soft_f1_loss
+from scispaces.losses.binary import asymmetric_loss, soft_f1_loss
 from scispaces.losses.consistency import BinaryConsistency, binary_fisher_consistency
 from scispaces.losses.dice import dice_loss, self_adjusting_dice_loss
 from scispaces.losses.divergence import symmetric_bernoulli_divergence
-from scispaces.losses.margins import (
+from scispaces.losses.focal import focal_loss, softmax_focal_loss
+from scispaces.losses.logit_adjustment import (
+    LogitAdjustedCrossEntropy,
     adjust_logits,
+    logit_adjusted_cross_entropy,
+)
+from scispaces.losses.margins import (
     equalised_margins,
     ldam_margins,
-    logit_adjusted_cross_entropy,
     logit_adjustment_margins,
     pairwise_margin_cross_entropy,
-    softmax_focal_loss,
 )
 from scispaces.losses.priors import (
     class_prior_from_counts,
@@ -38,6 +41,7 @@ from scispaces.losses.zlpr import ZLPRLoss, zlpr_loss, zlpr_loss_from_indices, z
 
 __all__ = [
     "BinaryConsistency",
+    "LogitAdjustedCrossEntropy",
     "ZLPRLoss",
     "adjust_logits",
     "asymmetric_loss",

@@ -18,7 +18,7 @@ from scispaces.losses._common import Reduction, reduce_rows, values_are_readable
 _BLOCK = 2**17  # elements for each thread: half a megabyte of float32 stays in its L2 cache
 _ACCELERATOR_BLOCK = 2**24  # there launches are dear and caches matter less
 
-Labels = tuple[Tensor | None, ...]  # tensors with a row for every row of the logits
+Labels = tuple[Tensor | None, ...]  # what goes with the logits and gets no gradient
 
 
 class RowLoss(Protocol):
@@ -72,6 +72,11 @@ def loss_of_rows(loss: RowLoss, logits: Tensor, labels: Labels, reduction: Reduc
     else:
         value = reduce_rows(loss.rows(flat.to(dtype), *labels), reduction)
     return value.reshape(logits.shape[:-1]) if reduction == "none" else value
+
+
+def flat_rows(targets: Tensor) -> tuple[Tensor]:
+    """Targets shaped like the logits as labels, (rows, classes), without gradient."""
+    return (targets.detach().reshape(-1, targets.shape[-1]) if targets.numel() else targets,)
 
 
 def as_numbers(tensor: Tensor, dtype: torch.dtype) -> Tensor:

@@ -42,6 +42,12 @@ def check_logits(logits: Tensor, reduction: str, name: str = "logits") -> None:
         )
 
 
+def require(holds: bool, name: str, value: object, must: str) -> None:
+    """Refuse a setting with the sentence that says what it must be."""
+    if not holds:
+        raise ValueError(f"`{name}` must {must}. Got {value!r}.")
+
+
 def check_like_logits(name: str, tensor: Tensor, logits: Tensor) -> None:
     """Refuse a companion of the logits that is no tensor, has another shape or device."""
     if not isinstance(tensor, Tensor):
@@ -109,8 +115,8 @@ def check_class_indices(targets: Tensor, logits: Tensor) -> None:
         raise TypeError(f"`targets` must be a tensor of integers. Got {got}.")
     if targets.shape != logits.shape[:-1]:
         raise ValueError(
-            f"`targets` must have the rows of `logits`, {tuple(logits.shape[:-1])}, one class "
-            f"index each. Got shape {tuple(targets.shape)}."
+            "`targets` must have one class index for every row of `logits`, shape "
+            f"{tuple(logits.shape[:-1])}. Got shape {tuple(targets.shape)}."
         )
     if targets.device != logits.device:
         raise ValueError(
@@ -126,35 +132,42 @@ def check_class_indices(targets: Tensor, logits: Tensor) -> None:
 
 
 def check_class_numbers(
-    name: str, numbers: Tensor, *, classes: int | None = None, positive: bool = False
+    name: str, numbers: Tensor, *, logits: Tensor | None = None, positive: bool = False
 ) -> None:
-    """Refuse what is not one finite number at least 0, or above 0, for every class."""
+    """Refuse what is not one finite number, at least or above 0, for every class."""
     if not isinstance(numbers, Tensor) or numbers.is_complex() or numbers.dtype is torch.bool:
         got = numbers.dtype if isinstance(numbers, Tensor) else type(numbers).__name__
         raise TypeError(f"`{name}` must be a tensor of real numbers. Got {got}.")
-    if numbers.ndim != 1 or len(numbers) == 0 or len(numbers) != (classes or len(numbers)):
-        wanted = f"({classes},)" if classes else "(classes,)"
+    wanted = None if logits is None else (logits.shape[-1],)
+    if numbers.ndim != 1 or numbers.numel() == 0 or wanted not in (None, tuple(numbers.shape)):
         raise ValueError(
-            f"`{name}` must have one number for every class, shape {wanted}. "
-            f"Got shape {tuple(numbers.shape)}."
+            f"`{name}` must have one number for every class, shape "
+            f"{'(classes,)' if wanted is None else wanted}. Got shape {tuple(numbers.shape)}."
+        )
+    if logits is not None and numbers.device != logits.device:
+        raise ValueError(
+            f"`{name}` must be on the device of `logits`, {logits.device}. Got {numbers.device}."
         )
     if values_are_readable(numbers):
-        right = (numbers > 0 if positive else numbers >= 0) & (numbers < torch.inf)
+        right = ((numbers > 0) if positive else (numbers >= 0)) & (numbers < torch.inf)
         if not right.all().item():
             bound = "positive" if positive else "at least 0"
             refuse_value(name, numbers, ~right, f"be finite and {bound}")
 
 
-def check_prior(prior: Tensor, classes: int | None = None) -> None:
-    """Refuse what is not a distribution over the classes without zeros."""
-    check_class_numbers("class_prior", prior, classes=classes, positive=True)
-    if not prior.is_floating_point():
-        raise TypeError(f"`class_prior` must be floating-point. Got {prior.dtype}.")
-    if values_are_readable(prior) and abs(prior.double().sum().item() - 1) > 1e-3:
-        raise ValueError(
-            f"`class_prior` must sum to 1. Got {prior.double().sum().item():.6g}; "
-            "`class_prior_from_counts` divides counts by their sum."
-        )
+def check_class_prior(prior: Tensor, logits: Tensor | None = None) -> None:
+    """Refuse what is not a distribution that gives every class some probability."""
+    if isinstance(prior, Tensor) and not prior.is_floating_point():
+        raise TypeError(f"`class_prior` must be a floating-point tensor. Got dtype {prior.dtype}.")
+    check_class_numbers("class_prior", prior, logits=logits, positive=True)
+    if values_are_readable(prior):
+        total = prior.sum(dtype=wide(prior.dtype)).item()
+        # Shares rounded to half precision, or to three digits, are still meant as a distribution.
+        if abs(total - 1) > 1e-2:
+            raise ValueError(
+                f"`class_prior` must sum to 1. Got a sum of {total:.6g}; counts are made a prior "
+                "by `class_prior_from_counts`."
+            )
 
 
 def refuse_value(name: str, tensor: Tensor, wrong: Tensor, must: str) -> None:
@@ -166,6 +179,13 @@ def refuse_value(name: str, tensor: Tensor, wrong: Tensor, must: str) -> None:
 def wide(dtype: torch.dtype) -> torch.dtype:
     """The dtype a loss computes and returns: float32 for half precision, else the dtype itself."""
     return torch.promote_types(dtype, torch.float32)
+
+
+def in_floats(numbers: Tensor) -> Tensor:
+    """Numbers of the classes in the dtype of computation, integers in torch's default dtype."""
+    numbers = numbers.detach()
+    floating = numbers.is_floating_point()
+    return numbers.to(wide(numbers.dtype) if floating else torch.get_default_dtype())
 
 
 def reduce_rows(rows: Tensor, reduction: str) -> Tensor:

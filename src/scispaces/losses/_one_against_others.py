@@ -1,34 +1,91 @@
-"""One class of a row against all others: what softmax cross-entropy and its kin have in common.
+"""One class of a row against all others: the kernel of every loss of a softmax's p_y.
 
-With x = s_y - log sum exp(s_j) over the other classes j, the softmax has p_y = sigmoid(x): every
-loss of p_y is a loss of one binary score x.
+The loss is a function of one score for the row, `wrong` = log(sum of exp(s_j), j not y) - s_y,
+for which 1 - p_y = sigmoid(wrong); see `_logistic`. Both p_y and 1 - p_y keep all their digits.
 """
 
+from dataclasses import dataclass
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from scispaces.losses._blocks import Labels, Pieces
+from scispaces.losses._common import wide
+from scispaces.losses._exponents import limit, powers_
+from scispaces.losses._logistic import focal, focal_and_slopes
 
-def advantage(scores: Tensor, targets: Tensor, margins: Tensor | None, *, whole: bool) -> Tensor:
-    """x of every row, (rows,); `margins`, (1 or classes, 1 or classes), are added to the others.
 
-    With `whole`, the margin is added to the score of the class itself too.
+@dataclass(frozen=True)
+class OneAgainstOthers:
+    """Weighted focal loss of `wrong`; gamma 0 is cross-entropy.
+
+    The labels are the class y of every row, a weight for every row or None, and margins or None,
+    which broadcast to (classes, classes): row y is added to the scores of the others, or, with
+    `own_too`, to all scores.
     """
-    place = targets.unsqueeze(-1)
-    own = scores.gather(-1, place)
-    if margins is not None:
-        scores = scores + (margins if len(margins) == 1 else margins[targets])
-        if whole:
+
+    gamma: float = 0.0
+    own_too: bool = False
+
+    def labels(
+        self,
+        logits: Tensor,
+        targets: Tensor,
+        class_weights: Tensor | None = None,
+        margins: Tensor | None = None,
+    ) -> Labels:
+        """The labels in the form of the kernel; the margins have two axes."""
+        index, dtype = targets.long().reshape(-1), wide(logits.dtype)
+        if class_weights is not None:
+            class_weights = class_weights.detach().to(dtype)[index]
+        return index, class_weights, None if margins is None else margins.detach().to(dtype)
+
+    def rows(
+        self, scores: Tensor, index: Tensor, weights: Tensor | None, margins: Tensor | None
+    ) -> Tensor:
+        """See `RowLoss`."""
+        place, bound = index.unsqueeze(-1), limit(scores)
+        own = scores.gather(-1, place)
+        if margins is not None:
+            scores = scores + _of_rows(margins, index)
+            own = scores.gather(-1, place) if self.own_too else own
+        # Finite throughout, since the gradient of logsumexp over nothing but -inf is NaN.
+        others = scores.clamp(-bound, bound).scatter(-1, place, -2 * bound).logsumexp(-1)
+        values = focal(others - own.squeeze(-1).clamp(-bound, bound), self.gamma)
+        return values if weights is None else values * weights
+
+    def rows_and_slopes(
+        self,
+        pieces: Pieces,
+        share: float,
+        index: Tensor,
+        weights: Tensor | None,
+        margins: Tensor | None,
+    ) -> Tensor:
+        """See `RowLoss`."""
+        rows = pieces.logits.new_empty(len(index), dtype=pieces.dtype)
+        for block, scores in pieces:
+            place, bound = index[block].unsqueeze(-1), limit(scores)
             own = scores.gather(-1, place)
-    least = torch.finfo(scores.dtype).min
-    others = scores.clamp(least, -least).scatter(-1, place, least).logsumexp(-1)
-    return own.squeeze(-1) - others
+            if margins is not None:
+                scores.add_(_of_rows(margins, index[block]))
+                own = scores.gather(-1, place) if self.own_too else own
+            scores.scatter_(-1, place, -torch.inf)
+            shift = scores.amax(-1, keepdim=True).clamp_(-bound, bound)
+            total = powers_(scores.sub_(shift)).sum(-1, keepdim=True)
+            total.clamp_(min=torch.finfo(scores.dtype).tiny)  # where there are no others
+            wrong = shift + total.log() - own.clamp_(-bound, bound)
+            values, slopes = focal_and_slopes(wrong, self.gamma)
+            if weights is not None:
+                values.mul_(weights[block].unsqueeze(-1))
+                slopes.mul_(weights[block].unsqueeze(-1))
+            rows[block] = values.squeeze(-1)
+            if pieces.gradient is not None:
+                slopes.mul_(share)
+                scores.mul_(slopes / total).scatter_(-1, place, slopes.neg_())
+        return rows
 
 
-def focal_values(right: Tensor, gamma: float) -> Tensor:
-    """-(1 - p)^gamma log p of p = sigmoid(right)."""
-    values = -F.logsigmoid(right)
-    if gamma == 0:
-        return values
-    floor = torch.finfo(right.dtype).tiny
-    return values * (gamma * F.logsigmoid(-right)).exp().clamp(min=floor)
+def _of_rows(margins: Tensor, index: Tensor) -> Tensor:
+    """Row y of the margins for every row, or the one row that serves all."""
+    return margins if len(margins) == 1 else margins[index]

@@ -3,17 +3,13 @@
 Each side of ZLPR is log(1 + sum w exp(x)): over the negatives x = s, over the positives x = -s,
 with weights w that are 0 or 1 for hard labels. Both sides are shifted by their largest exponent
 (or 0, if that is larger) before exp(), so that nothing overflows.
-
-The fast form also holds exponents at a floor. Below it exp() leaves the normal floating-point
-numbers, where processors are 10 to 100 times slower; what is held there counts as zero.
 """
-
-import math
 
 import torch
 from torch import Tensor
 
 from scispaces.losses._blocks import Pieces, as_numbers
+from scispaces.losses._exponents import limit, powers_
 
 Side = tuple[Tensor, Tensor]  # exponents and weights
 
@@ -43,12 +39,12 @@ class ZLPRByPlace:
         for block, scores in pieces:
             scores.scatter_(1, places[block], negative[block])
             shift[0, block] = _shift(scores)
-            _powers_(scores.sub_(shift[0, block]))
+            powers_(scores.sub_(shift[0, block]))
             torch.sum(scores, -1, keepdim=True, out=total[0, block])
             if pieces.gradient is not None:
                 scores.mul_(share / (total[0, block] + torch.exp(-shift[0, block])))
         shift[1] = _shift(positive)
-        _powers_(positive.sub_(shift[1]))
+        powers_(positive.sub_(shift[1]))
         total[1] = (positive * first).sum(-1, keepdim=True)
         partition = total + torch.exp(-shift)
         if pieces.gradient is not None:
@@ -77,7 +73,7 @@ class ZLPRByWeight:
         for block, scores in pieces:
             counts = None if mask is None else mask[block]
             negative, positive = _weights(scores, targets[block], counts)
-            opposite = -scores.clamp_(-_limit(scores), _limit(scores))
+            opposite = -scores.clamp_(-limit(scores), limit(scores))
             values[block, :1] = _side_and_slopes_(scores, negative, share)
             values[block, 1:] = _side_and_slopes_(opposite, positive, share)
             scores.sub_(opposite)
@@ -105,15 +101,15 @@ def _side_and_slopes_(exponents: Tensor, weights: Tensor, share: float) -> Tenso
     """The same of shape (rows, 1), and `share` times its gradient in place of the exponents."""
     # A class of weight 0 must stay out of the maximum: it is moved far below.
     absent = torch.eq(weights, 0, out=torch.empty_like(weights))
-    shift = _shift(torch.add(exponents, absent, alpha=-2 * _limit(exponents), out=absent))
-    total = _powers_(exponents.sub_(shift)).mul_(weights).sum(-1, keepdim=True)
+    shift = _shift(torch.add(exponents, absent, alpha=-2 * limit(exponents), out=absent))
+    total = powers_(exponents.sub_(shift)).mul_(weights).sum(-1, keepdim=True)
     partition = total + torch.exp(-shift)
     exponents.mul_(share / partition)
     return _value(shift, total, partition)
 
 
 def _shift(exponents: Tensor) -> Tensor:
-    return exponents.amax(-1, keepdim=True).clamp(0, _limit(exponents))
+    return exponents.amax(-1, keepdim=True).clamp(0, limit(exponents))
 
 
 def _value(shift: Tensor, total: Tensor, partition: Tensor) -> Tensor:
@@ -121,15 +117,4 @@ def _value(shift: Tensor, total: Tensor, partition: Tensor) -> Tensor:
     # log1p keeps the digits of a small value; a large one takes the way that can not overflow.
     small = torch.log1p(total * torch.exp(shift.clamp(max=40)))
     value = torch.where(shift > 40, shift + partition.log(), small)
-    return torch.where(shift >= _limit(shift), torch.inf, value)
-
-
-def _powers_(exponents: Tensor) -> Tensor:
-    """exp(x) in place for x <= 0; 0 for what is held at the floor, and 1 for positive x."""
-    least = 8 * torch.finfo(exponents.dtype).tiny
-    return torch.threshold_(exponents.clamp_(math.log(least / 2), 0).exp_(), least, 0.0)
-
-
-def _limit(numbers: Tensor) -> float:
-    """From here on an exponent counts as infinite."""
-    return torch.finfo(numbers.dtype).max / 2
+    return torch.where(shift >= limit(shift), torch.inf, value)

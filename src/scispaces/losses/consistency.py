@@ -3,9 +3,17 @@
 import math
 from typing import NamedTuple
 
+from scispaces.losses._common import require
+
 
 class BinaryConsistency(NamedTuple):
-    """What `binary_fisher_consistency` finds."""
+    """What `binary_fisher_consistency` finds.
+
+    Attributes:
+        consistent: Whether the loss leads to the rule of the balanced error.
+        threshold: The probability of the positive class above which the best score is positive.
+        ratio: The pull of the positive class at the score 0 over that of the negative class.
+    """
 
     consistent: bool
     threshold: float
@@ -19,18 +27,65 @@ def binary_fisher_consistency(
     margins: tuple[float, float] = (0.0, 0.0),
     scale: float = 1.0,
 ) -> BinaryConsistency:
-    """Where the minimiser of the loss changes sign, and whether the balanced error wants it there.
+    r"""Where a weighted loss with margins puts its threshold, and if the balanced error agrees.
 
-    The loss of class y = -1, +1 is (w_y / scale) log(1 + exp(scale * (margin_y - y f))).
+    .. math:: \frac{\omega_+}{\omega_-} \cdot \frac{\sigma(\gamma \delta_+)}
+        {\sigma(\gamma \delta_-)} = \frac{1 - \pi}{\pi}, \qquad
+        \ell(y, f) = \frac{\omega_y}{\gamma} \log\big(1 + e^{\gamma \delta_y} e^{-\gamma y f}\big)
+
+    (book: `logit-adjustment-binary-consistency`), the condition for consistency of the loss on
+    the right, with :math:`\sigma(z) = 1 / (1 + e^{-z})` and :math:`y = \pm 1`. Where the positive
+    class has the probability :math:`\eta`, the expected loss is convex in f, with the slope
+    :math:`(1 - \eta) \omega_- \sigma(\gamma \delta_-) - \eta \omega_+ \sigma(\gamma \delta_+)`
+    at f = 0. The best f is positive where that is negative, so for :math:`\eta` above
+    1 / (1 + ratio); the balanced error wants it positive for :math:`\eta > \pi`.
+
+    The paper states the condition with :math:`\sigma(z) = 1 / (1 + e^z)`. That is this one for
+    margins of the opposite sign; here a larger margin makes its class cost more.
+
+    Args:
+        positive_prior: Probability pi of the positive class, in (0, 1).
+        class_weights: Weights omega of the negative and the positive class, positive.
+        margins: Margins delta of the negative and the positive class.
+        scale: The factor gamma > 0.
+
+    Returns:
+        A `BinaryConsistency`: whether threshold and prior agree to nine digits in their odds,
+        the threshold, and the left side of the condition.
+
+    Raises:
+        ValueError: for settings outside these ranges.
+
+    Example:
+        >>> round(binary_fisher_consistency(0.05).threshold, 6)  # plain cross-entropy
+        0.5
+        >>> balanced = (1 / 0.95, 1 / 0.05)
+        >>> binary_fisher_consistency(0.05, class_weights=balanced).consistent
+        True
+        >>> adjusted = (math.log(0.05 / 0.95), math.log(0.95 / 0.05))
+        >>> binary_fisher_consistency(0.05, margins=adjusted).consistent
+        True
+        >>> both = binary_fisher_consistency(0.05, class_weights=balanced, margins=adjusted)
+        >>> round(both.threshold, 6)
+        0.002762
+
+    References:
+        [1] A. K. Menon et al. Long-tail learning via logit adjustment. ICLR 2021, Lemma 2.
     """
-    if not 0 < positive_prior < 1:
-        raise ValueError(f"`positive_prior` must be in (0, 1). Got {positive_prior!r}.")
-    if not all(0 < weight < math.inf for weight in class_weights):
-        raise ValueError(f"`class_weights` must be positive and finite. Got {class_weights!r}.")
-    if not all(math.isfinite(margin) for margin in margins):
-        raise ValueError(f"`margins` must be finite. Got {margins!r}.")
-    if not 0 < scale < math.inf:
-        raise ValueError(f"`scale` must be positive and finite. Got {scale!r}.")
+    require(0 < positive_prior < 1, "positive_prior", positive_prior, "be in (0, 1)")
+    require(
+        len(class_weights) == 2 and all(0 < weight < math.inf for weight in class_weights),
+        "class_weights",
+        class_weights,
+        "be two positive finite numbers",
+    )
+    require(
+        len(margins) == 2 and all(map(math.isfinite, margins)),
+        "margins",
+        margins,
+        "be two finite numbers",
+    )
+    require(0 < scale < math.inf, "scale", scale, "be positive and finite")
     negative, positive = (
         math.log(weight) + _log_sigmoid(scale * margin)
         for weight, margin in zip(class_weights, margins, strict=True)
@@ -44,5 +99,5 @@ def binary_fisher_consistency(
     )
 
 
-def _log_sigmoid(x: float) -> float:
-    return min(x, 0.0) - math.log1p(math.exp(-abs(x)))
+def _log_sigmoid(z: float) -> float:
+    return min(z, 0.0) - math.log1p(math.exp(-abs(z)))
