@@ -96,7 +96,7 @@ COMPARED = {
     "focal": ComparedLoss(_focal, parameters=(0.5, 1.0, 2.0, 5.0), usual=2.0),
     "alpha_focal": ComparedLoss(
         _alpha_focal,
-        parameters=("0.25, 1", "0.25, 2", "0.75, 1", "0.75, 2", "0.95, 1", "0.95, 2"),
+        parameters=("0.25, 2", "0.75, 1", "0.75, 2", "0.95, 2"),
         usual="0.25, 2",
     ),
     "smooth_accuracy": ComparedLoss(_smooth_accuracy),

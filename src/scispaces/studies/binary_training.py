@@ -24,10 +24,14 @@ from scispaces.studies.binary_metrics import (
     platt_scaling,
 )
 from scispaces.studies.multilabel_losses import ComparedLoss, Parameter
-from scispaces.studies.multilabel_training import MOSTLY_ZERO, batches
+from scispaces.studies.multilabel_training import batches
 from scispaces.studies.multilabel_tuning import Best, Budget, checkpoint_updates
 from scispaces.studies.stacked_models import StackedModels
 
+# In units of the score, see `StackedModels`: wide ranges, because a loss that saturates needs small
+# steps and one that does not needs large ones.
+LINEAR_RATES = (0.02, 2.0)
+NETWORK_RATES = (0.02, 1.0)
 # Validation rows are few: many models reach the same F1. Among these the better order decides.
 TIE_BREAK = 1e-3
 
@@ -54,14 +58,15 @@ class Task:
     imbalance: Tensor
 
 
-def prepare(features: np.ndarray, training: np.ndarray) -> np.ndarray:
+def prepare(data: BinaryData, training: np.ndarray) -> np.ndarray:
     """Features of all rows in the unit that `StackedModels` expects.
 
     Columns are centred and divided by their standard deviation, both of the training rows; a
-    missing value becomes the mean. Data that is mostly zeros (words) keeps its zeros. Then
-    everything is divided by the mean absolute sum of a training row.
+    missing value becomes the mean. Weights of words stay as they are. Then everything is divided
+    by the mean absolute sum of a training row.
     """
-    if (features[training] == 0).mean() < MOSTLY_ZERO:
+    features = data.features(training)
+    if not data.texts:
         deviation = np.nanstd(features[training], axis=0)
         deviation[deviation == 0] = 1.0
         centred = (features - np.nanmean(features[training], axis=0)) / deviation
@@ -89,7 +94,7 @@ def lay_out(
         if ratio is not None:
             rows = impose_ratio(data.positives, ratio, seed)
         parts = split_rows(data.positives, rows, seed)
-        features = prepare(data.features(parts[0]), parts[0])
+        features = prepare(data, parts[0])
         for part, of_part, answer in zip(parts, columns, answers, strict=True):
             of_part.append(features[part])
             answer.append(data.positives[part])
@@ -107,6 +112,25 @@ def lay_out(
         steps=torch.from_numpy(np.stack(steps, axis=1)).to(device),
         imbalance=(y.shape[1] - number) / number,
     )
+
+
+def pairs(
+    loss: ComparedLoss, hidden: int | None, configurations: int
+) -> list[tuple[Parameter, float]]:
+    """The pairs of parameter and learning rate tried, grouped by parameter.
+
+    Every loss has the same number of them. One with fewer parameter values has more learning
+    rates, over the same range.
+
+    Example:
+        >>> from scispaces.studies.binary_losses import COMPARED
+        >>> [rate for _, rate in pairs(COMPARED["bce"], None, 3)]
+        [0.02, 0.2, 2.0]
+    """
+    parameters = loss.parameters or (loss.usual,)
+    lowest, highest = LINEAR_RATES if hidden is None else NETWORK_RATES
+    rates = np.geomspace(lowest, highest, configurations // len(parameters)).round(6)
+    return [(parameter, float(rate)) for parameter in parameters for rate in rates]
 
 
 def train(
@@ -130,16 +154,16 @@ def train(
         For each seed the test metrics; for each criterion `validation_…`, the value it chose by
         (more is better), and `chosen_…`: "parameter;learning rate;updates".
     """
-    pairs = budget.pairs(loss, hidden)
+    tried = pairs(loss, hidden, budget.configurations)
     models = StackedModels.start(
         task.x.shape[-1],
         1,
         hidden=hidden,
-        learning_rates=torch.tensor([rate for _, rate in pairs], device=task.x.device),
+        learning_rates=torch.tensor([rate for _, rate in tried], device=task.x.device),
         seeds=seeds,
         feature_norm=float(task.x.square().sum(-1).mean().sqrt()),
     )
-    best = fit(models, task, loss, [parameter for parameter, _ in pairs], budget.checkpoints)
+    best = fit(models, task, loss, [parameter for parameter, _ in tried], budget.checkpoints)
     rows: list[dict[str, Any]] = [{} for _ in seeds]
     for criterion, kept in best.items():
         for name, values in metrics_of_chosen(criterion, kept, task).items():
@@ -147,7 +171,7 @@ def train(
                 row[name] = value
         for seed, row in enumerate(rows):
             configuration, updates = kept.choice[seed]
-            parameter, rate = pairs[configuration]
+            parameter, rate = tried[configuration]
             row[f"validation_{criterion}"] = float(kept.value[seed])
             row[f"chosen_{criterion}"] = f"{parameter};{rate:.3g};{updates}"
     return rows

@@ -18,6 +18,7 @@ from scispaces.datasets.imbalanced import (
     BinaryData,
     load_breast_cancer_rows,
     load_digit_against_rest,
+    load_fashion_against_rest,
     load_imbalanced,
 )
 from scispaces.studies.binary_losses import COMPARED
@@ -35,25 +36,22 @@ MODELS: tuple[Model, ...] = ("mlp", "linear")
 QUICK_DATA_SETS = ("breast-cancer-1-20", "digits-8-1-20", "digits-8-1-100")
 # The longest first, so that parallel jobs end together.
 FULL_DATA_SETS = (
+    "fashion-6-1-500",
     "sms-spam",
     "mammography",
-    "digits-8",
     "digits-8-1-20",
     "digits-8-1-100",
-    "digits-3-1-20",
-    "digits-3-1-100",
     "german",
     "abalone",
     "pima",
-    "breast-cancer",
     "breast-cancer-1-5",
     "breast-cancer-1-20",
 )
-HIDDEN_UNITS = 32
+HIDDEN_UNITS = 16
 SEEDS = tuple(range(10))
 BUDGETS = {
     "quick": Budget(configurations=12, updates=60, passes=0, checkpoints=4, batch=128),
-    "full": Budget(configurations=12, updates=400, passes=0, checkpoints=8, batch=256),
+    "full": Budget(configurations=16, updates=300, passes=0, checkpoints=8, batch=256),
 }
 # Whether more is better.
 METRICS = {
@@ -76,7 +74,7 @@ class Config:
 
     Attributes:
         data_set: one of `FULL_DATA_SETS`.
-        model: linear, or mlp with one hidden layer of 32 units.
+        model: linear, or mlp with one hidden layer of 16 units.
         loss: one of `LOSSES`.
         budget: what the tuning may spend.
         device: where to compute.
@@ -107,6 +105,8 @@ def load(base: str) -> BinaryData:
         return load_breast_cancer_rows()
     if base.startswith("digits-"):
         return load_digit_against_rest(int(base.removeprefix("digits-")))
+    if base.startswith("fashion-"):
+        return load_fashion_against_rest(int(base.removeprefix("fashion-")))
     return load_imbalanced(base)
 
 
