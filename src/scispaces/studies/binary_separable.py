@@ -70,7 +70,7 @@ def widest_margin(points: Array, signs: Array, scale: float = 1.0) -> Array:
         ValueError: no line divides the points.
 
     Example:
-        >>> widest_margin(np.array([[2.0], [-2.0]]), np.array([1.0, -1.0])).tolist()
+        >>> widest_margin(np.array([[2.0], [-2.0]]), np.array([1.0, -1.0])).round(9).tolist()
         [0.5, 0.0]
     """
     demands = np.where(signs > 0, scale, 1.0)

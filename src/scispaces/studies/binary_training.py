@@ -30,8 +30,8 @@ from scispaces.studies.stacked_models import StackedModels
 
 # In units of the score, see `StackedModels`: wide ranges, because a loss that saturates needs small
 # steps and one that does not needs large ones.
-LINEAR_RATES = (0.02, 2.0)
-NETWORK_RATES = (0.02, 1.0)
+LINEAR_RATES = (0.02, 5.0)
+NETWORK_RATES = (0.02, 2.0)
 # Validation rows are few: many models reach the same F1. Among these the better order decides.
 TIE_BREAK = 1e-3
 
@@ -124,8 +124,8 @@ def pairs(
 
     Example:
         >>> from scispaces.studies.binary_losses import COMPARED
-        >>> [rate for _, rate in pairs(COMPARED["bce"], None, 3)]
-        [0.02, 0.2, 2.0]
+        >>> [rate for _, rate in pairs(COMPARED["bce"], None, 2)]
+        [0.02, 5.0]
     """
     parameters = loss.parameters or (loss.usual,)
     lowest, highest = LINEAR_RATES if hidden is None else NETWORK_RATES
@@ -152,7 +152,8 @@ def train(
 
     Returns:
         For each seed the test metrics; for each criterion `validation_…`, the value it chose by
-        (more is better), and `chosen_…`: "parameter;learning rate;updates".
+        (more is better, a thousandth of the average precision included), and `chosen_…`:
+        "parameter;learning rate;updates".
     """
     tried = pairs(loss, hidden, budget.configurations)
     models = StackedModels.start(

@@ -51,7 +51,7 @@ HIDDEN_UNITS = 16
 SEEDS = tuple(range(10))
 BUDGETS = {
     "quick": Budget(configurations=12, updates=60, passes=0, checkpoints=4, batch=128),
-    "full": Budget(configurations=16, updates=300, passes=0, checkpoints=8, batch=256),
+    "full": Budget(configurations=16, updates=400, passes=0, checkpoints=8, batch=256),
 }
 # Whether more is better.
 METRICS = {
