@@ -38,7 +38,7 @@ from scispaces.studies.long_tail_training import (
     Kept,
     Model,
     describe,
-    test_scores,
+    scores_on_test,
     train,
 )
 from scispaces.studies.multilabel_tuning import Budget
@@ -67,11 +67,11 @@ METRICS = {
     "nll_balanced": False,
 }
 BUDGETS = {
-    ("quick", "linear"): Budget(configurations=4, updates=150, passes=1, checkpoints=5, batch=64),
-    ("quick", "mlp"): Budget(configurations=4, updates=150, passes=1, checkpoints=5, batch=64),
-    ("full", "linear"): Budget(configurations=8, updates=800, passes=1, checkpoints=8, batch=128),
-    ("full", "mlp"): Budget(configurations=4, updates=800, passes=1, checkpoints=8, batch=128),
-    ("full", "cnn"): Budget(configurations=4, updates=500, passes=1, checkpoints=6, batch=128),
+    ("quick", "linear"): Budget(configurations=4, updates=150, passes=0, checkpoints=5, batch=64),
+    ("quick", "mlp"): Budget(configurations=4, updates=150, passes=0, checkpoints=5, batch=64),
+    ("full", "linear"): Budget(configurations=4, updates=500, passes=0, checkpoints=8, batch=128),
+    ("full", "mlp"): Budget(configurations=4, updates=500, passes=0, checkpoints=8, batch=128),
+    ("full", "cnn"): Budget(configurations=4, updates=250, passes=0, checkpoints=5, batch=128),
 }
 
 
@@ -94,7 +94,7 @@ def measure(
         One row per method and seed, without data_set and model.
     """
     counts, classes = task.counts, len(task.counts)
-    outcomes = {name: test_scores(kept[name], DECISIONS[name], task) for name in DECISIONS}
+    outcomes = {name: scores_on_test(kept[name], DECISIONS[name], task) for name in DECISIONS}
     reference = outcomes["la"][1].argmax(-1)
     members = torch.nn.functional.one_hot(task.test_y, classes).sum(1)
     balanced = 1 / (members.gather(1, task.test_y) * classes)
@@ -153,7 +153,7 @@ def run(
 
     Args:
         data_set: a key of `long_tail_data.SOURCES`.
-        model: linear, mlp (one hidden layer of 64 units) or cnn (two convolutions, images only).
+        model: linear, mlp (one hidden layer of 32 units) or cnn (two convolutions, images only).
         seeds: each decides which class is how frequent (in the made tails), the rows, the split,
             the first weights and the batches; those of `SEEDS` if left out.
         profile: quick or full, the budget of the tuning.

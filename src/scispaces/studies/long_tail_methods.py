@@ -5,14 +5,13 @@ and may change its scores before the largest one wins: post-hoc logit adjustment
 tau log prior, weight normalisation divides by a power of the norm of the class's weights.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from scispaces.losses import (
     adjust_logits,
@@ -21,70 +20,31 @@ from scispaces.losses import (
     equalised_margins,
     inverse_frequency_weights,
     ldam_margins,
-    logit_adjusted_cross_entropy,
     logit_adjustment_margins,
-    pairwise_margin_cross_entropy,
-    softmax_focal_loss,
 )
 
-Loss = Callable[[Tensor, Tensor, Any, Tensor], Tensor]
-Offset = Callable[[Any, Tensor], Tensor]
+OfCounts = Callable[[Any, Tensor], Tensor]
 
 CLASS_BALANCED_GAMMA = 1.0
 TAUS = tuple(float(tau) for tau in np.linspace(0, 4, 17))
 NORM_POWERS = tuple(float(power) for power in np.linspace(0, 2, 9))
+SMALLEST_DOUBT = 1e-7
 
 
-def _erm(logits: Tensor, targets: Tensor, parameter: Any, counts: Tensor) -> Tensor:
-    return cross_entropy(logits.flatten(0, -2), targets.flatten(), reduction="sum")
-
-
-def _weighted(logits: Tensor, targets: Tensor, parameter: Any, counts: Tensor) -> Tensor:
-    weights = inverse_frequency_weights(counts)
-    return pairwise_margin_cross_entropy(logits, targets, class_weights=weights, reduction="sum")
-
-
-def _adjusted(logits: Tensor, targets: Tensor, tau: float, counts: Tensor) -> Tensor:
-    prior = class_prior_from_counts(counts)
-    return logit_adjusted_cross_entropy(logits, targets, prior, tau=tau, reduction="sum")
-
-
-def _adjusted_weighted(logits: Tensor, targets: Tensor, parameter: Any, counts: Tensor) -> Tensor:
-    return pairwise_margin_cross_entropy(
-        logits,
-        targets,
-        margins=logit_adjustment_margins(class_prior_from_counts(counts)),
-        class_weights=inverse_frequency_weights(counts),
-        reduction="sum",
-    )
-
-
-def _ldam(logits: Tensor, targets: Tensor, largest: float, counts: Tensor) -> Tensor:
-    margins = ldam_margins(counts, largest=largest)
-    return pairwise_margin_cross_entropy(logits, targets, margins=margins, reduction="sum")
-
-
-def _equalised(logits: Tensor, targets: Tensor, power: float, counts: Tensor) -> Tensor:
-    margins = equalised_margins(class_prior_from_counts(counts), power=power)
-    return pairwise_margin_cross_entropy(logits, targets, margins=margins, reduction="sum")
-
-
-def _focal(logits: Tensor, targets: Tensor, gamma: float, counts: Tensor) -> Tensor:
-    return softmax_focal_loss(logits, targets, gamma=gamma, reduction="sum")
-
-
-def _class_balanced(logits: Tensor, targets: Tensor, beta: float, counts: Tensor) -> Tensor:
-    return softmax_focal_loss(
-        logits,
-        targets,
-        gamma=CLASS_BALANCED_GAMMA,
-        class_weights=effective_number_weights(counts, beta=beta),
-        reduction="sum",
-    )
-
-
-def _unchanged(parameter: Any, counts: Tensor) -> Tensor:
+def _none(parameter: Any, counts: Tensor) -> Tensor:
     return torch.zeros_like(counts)
+
+
+def _one(parameter: Any, counts: Tensor) -> Tensor:
+    return torch.ones_like(counts)
+
+
+def _inverse(parameter: Any, counts: Tensor) -> Tensor:
+    return inverse_frequency_weights(counts)
+
+
+def _adjusted(tau: float, counts: Tensor) -> Tensor:
+    return logit_adjustment_margins(class_prior_from_counts(counts), tau=tau)
 
 
 def _log_counts(tau: float, counts: Tensor) -> Tensor:
@@ -93,42 +53,90 @@ def _log_counts(tau: float, counts: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Trained:
-    """A loss of the comparison.
+    """A loss of the comparison: weight[y] (1 − p)^gamma (−log p) with p from the margins.
+
+    −log p = log(1 + Σ over y' ≠ y of exp(margin[y, y'] + f[y'] − f[y])), so gamma 0 is the family
+    `pairwise_margin_cross_entropy`, and margin 0 is `softmax_focal_loss`. In this form one formula
+    serves the configurations of all methods.
 
     Attributes:
-        loss: logits `(seeds, configurations, rows, classes)`, targets `(seeds, configurations,
-            rows)`, parameter and class counts to the sum over everything.
         parameters: the values tried, none if there is nothing to tune.
+        margins, weights: of parameter and class counts, `(classes, classes)`, or what broadcasts
+            to it, and `(classes,)`.
+        gamma: of the parameter.
         to_natural: parameter and class counts to what must be added to the scores so that their
             softmax, at the minimum of the expected loss, is P(class | x) with the frequencies of
             the training data; zero for losses of which no such offset is known.
     """
 
-    loss: Loss
     parameters: tuple[float, ...] = ()
-    to_natural: Offset = _unchanged
+    margins: OfCounts = _none
+    weights: OfCounts = _one
+    gamma: Callable[[Any], float] = lambda _: 0.0
+    to_natural: OfCounts = _none
 
 
 TRAINED = {
-    "erm": Trained(_erm),
-    "weighted": Trained(_weighted, to_natural=lambda _, counts: _log_counts(1.0, counts)),
+    "erm": Trained(),
+    "weighted": Trained(weights=_inverse, to_natural=lambda _, counts: _log_counts(1.0, counts)),
     "la": Trained(
-        lambda logits, targets, _, counts: _adjusted(logits, targets, 1.0, counts),
+        margins=lambda _, counts: _adjusted(1.0, counts),
         to_natural=lambda _, counts: _log_counts(1.0, counts),
     ),
-    "la_tuned": Trained(_adjusted, (0.5, 1.0, 1.5, 2.0), to_natural=_log_counts),
+    "la_tuned": Trained((0.5, 1.0, 1.5, 2.0), margins=_adjusted, to_natural=_log_counts),
     "la_weighted": Trained(
-        _adjusted_weighted, to_natural=lambda _, counts: _log_counts(2.0, counts)
+        margins=lambda _, counts: _adjusted(1.0, counts),
+        weights=_inverse,
+        to_natural=lambda _, counts: _log_counts(2.0, counts),
     ),
-    "ldam": Trained(_ldam, (0.5, 1.0, 2.0, 4.0)),
-    "equalised": Trained(_equalised, (0.25, 0.5, 1.0, 1.5)),
-    "focal": Trained(_focal, (0.5, 1.0, 2.0, 5.0)),
+    "ldam": Trained(
+        (0.5, 1.0, 2.0, 4.0), margins=lambda largest, n: ldam_margins(n, largest=largest)
+    ),
+    "equalised": Trained(
+        (0.25, 0.5, 1.0, 1.5),
+        margins=lambda power, n: equalised_margins(class_prior_from_counts(n), power=power),
+    ),
+    "focal": Trained((0.5, 1.0, 2.0, 5.0), gamma=lambda gamma: gamma),
     "class_balanced_focal": Trained(
-        _class_balanced,
         (0.9, 0.99, 0.999, 0.9999),
+        weights=lambda beta, counts: effective_number_weights(counts, beta=beta),
+        gamma=lambda _: CLASS_BALANCED_GAMMA,
         to_natural=lambda beta, counts: -effective_number_weights(counts, beta=beta).log(),
     ),
 }
+
+
+class StackedLosses:
+    """The losses of several configurations, each for its own slice of the scores."""
+
+    def __init__(self, plan: Sequence[tuple[str, float | None]], counts: Tensor) -> None:
+        """Prepare the tables of the configurations, pairs of a key of `TRAINED` and a parameter."""
+        self.classes = len(counts)
+        shape = self.classes, self.classes
+        entries = [(TRAINED[name], parameter) for name, parameter in plan]
+        margins = [entry.margins(value, counts).expand(shape) for entry, value in entries]
+        # Row c · classes + y: what configuration c adds to the scores of a row of class y.
+        own = torch.eye(self.classes, dtype=torch.bool, device=counts.device)
+        self.margins = torch.stack(margins).masked_fill(own, 0.0).flatten(0, 1)
+        self.weights = torch.cat([entry.weights(value, counts) for entry, value in entries])
+        gammas = [entry.gamma(value) for entry, value in entries]
+        self.gamma = torch.tensor(gammas, device=counts.device).unsqueeze(-1)
+
+    def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Sum of all losses; no model's gradient depends on another's.
+
+        Args:
+            logits: `(seeds, configurations, rows, classes)`.
+            targets: `(seeds, rows)`.
+        """
+        number = torch.arange(logits.shape[1], device=logits.device).unsqueeze(-1)
+        place = number * self.classes + targets.unsqueeze(1)
+        table = self.margins.index_select(0, place.flatten()).view_as(logits)
+        index = targets[:, None, :, None].expand(*logits.shape[:3], 1)
+        log_p = (logits + table).log_softmax(-1).gather(-1, index).squeeze(-1)
+        # A power below 1 has an infinite slope at 0.
+        doubt = (-log_p.expm1()).clamp(min=SMALLEST_DOUBT)
+        return -(self.weights[place] * (self.gamma * doubt.log()).exp() * log_p).sum()
 
 
 @dataclass(frozen=True)

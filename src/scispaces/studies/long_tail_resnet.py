@@ -253,6 +253,9 @@ def compare(
         store: a file that keeps what is finished, see `run_trials`.
         progress: whether to show a bar.
     """
+    # Read here too when the training happens in other processes: the parent's list of files read
+    # is the one that provenance reports.
+    load_cifar10_jpeg()
     trials = [
         {"trained": trained, "seed": seed, "device": device}
         for seed in seeds
