@@ -8,6 +8,16 @@ from scispaces.datasets.images import (
     load_fashion_mnist,
     load_mnist,
 )
+from scispaces.datasets.imbalanced import (
+    IMBALANCED_NAMES,
+    BinaryData,
+    impose_ratio,
+    load_breast_cancer_rows,
+    load_digit_against_rest,
+    load_fashion_against_rest,
+    load_imbalanced,
+    possible_ratios,
+)
 from scispaces.datasets.long_tail import long_tail_counts, long_tail_rows, shuffled_classes
 from scispaces.datasets.multilabel import (
     MULAN_NAMES,
@@ -31,7 +41,9 @@ from scispaces.datasets.text import (
 )
 
 __all__ = [
+    "IMBALANCED_NAMES",
     "MULAN_NAMES",
+    "BinaryData",
     "ClassificationData",
     "DataUnavailableError",
     "Entry",
@@ -39,12 +51,17 @@ __all__ = [
     "Relation",
     "available",
     "files_read",
+    "impose_ratio",
+    "load_breast_cancer_rows",
     "load_cifar10_jpeg",
+    "load_digit_against_rest",
     "load_digit_pairs",
     "load_digits",
+    "load_fashion_against_rest",
     "load_fashion_mnist",
     "load_goemotions",
     "load_goemotions_single",
+    "load_imbalanced",
     "load_mnist",
     "load_mulan",
     "load_reuters_r52",
@@ -52,6 +69,7 @@ __all__ = [
     "long_tail_counts",
     "long_tail_rows",
     "path",
+    "possible_ratios",
     "read_arff",
     "registry",
     "shuffled_classes",

@@ -10,8 +10,9 @@ cross-entropy with the same seed, the sign turned where less is better, so that 
 good. The remedies:
 
 * `modified`: among the eight modified losses the one with the best validation value by the
-  metric's own criterion, at its own threshold. It has eight times the tuning of the others, which
-  favours it: what the simple remedies reach of this is a cautious figure.
+  metric's own criterion (of equals the first in the list), at its own threshold. It has eight
+  times the tuning of the others, which favours it: what the simple remedies reach of its gain is
+  a cautious figure.
 * `weights`: cross-entropy with positives weighing more, the weight tuned, at its own threshold.
 * `margin`: cross-entropy with the log odds added to the score while training, the share tuned.
 * `threshold`: plain cross-entropy, its threshold moved to where the validation rows are best.
@@ -25,8 +26,9 @@ models and over tasks of the same origin, which are no independent witnesses (tw
 same digits), and the t-interval is over the origins.
 
 The answer is `share`: the mean gain of a remedy over the mean gain of `modified`, with a
-percentile interval from resampled origins; and `shortfall`: the gain of `modified` less that of
-the remedy, whose interval says whether anything is left that only a modified loss has.
+percentile interval from resampled origins, but None where the gain of `modified` is not clearly
+positive, for there is nothing to have a share of; and `shortfall`: the gain of `modified` less that
+of the remedy, whose interval says whether anything is left that only a modified loss has.
 """
 
 from collections import defaultdict
@@ -165,7 +167,8 @@ def answer(rows: Sequence[Row], metric: str, confidence: float = 0.95) -> list[R
 
     Returns:
         One entry per remedy: remedy; mean, low, high of its gain and n, the number of origins;
-        share, share_low, share_high; shortfall, shortfall_low, shortfall_high.
+        share, share_low, share_high, all three None if the interval of the modified losses' gain
+        reaches 0; shortfall, shortfall_low, shortfall_high.
     """
     by_origin: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for (data_set, _), remedies in _seed_gains(rows, metric).items():
@@ -178,18 +181,22 @@ def answer(rows: Sequence[Row], metric: str, confidence: float = 0.95) -> list[R
     size = len(means["modified"])
     resampled = np.random.default_rng(0).integers(size, size=(RESAMPLES, size))
     reference = means["modified"][resampled].mean(1)
+    is_gain = _interval(means["modified"], confidence)["low"] > 0
     entries = []
     for remedy, values in means.items():
         left = _interval(means["modified"] - values, confidence)
-        shares = values[resampled].mean(1) / reference
-        low, high = np.quantile(shares, [(1 - confidence) / 2, (1 + confidence) / 2])
+        share: list[float | None] = [None, None, None]
+        if is_gain:
+            ratios = values[resampled].mean(1) / reference
+            tails = np.quantile(ratios, [(1 - confidence) / 2, (1 + confidence) / 2])
+            share = [float(values.mean() / means["modified"].mean()), *tails.tolist()]
         entries.append(
             {
                 "remedy": remedy,
                 **_interval(values, confidence),
-                "share": float(values.mean() / means["modified"].mean()),
-                "share_low": float(low),
-                "share_high": float(high),
+                "share": share[0],
+                "share_low": share[1],
+                "share_high": share[2],
                 "shortfall": left["mean"],
                 "shortfall_low": left["low"],
                 "shortfall_high": left["high"],
