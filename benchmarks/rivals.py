@@ -1,7 +1,8 @@
-"""Other people's ZLPR and focal formulas, written anew in a few lines each, faults included.
+"""Other people's formulas of our losses, written anew in a few lines each, faults included.
 
-Each takes logits and the labels it can take, (rows, classes) or indices (rows, k), and returns
-the mean over rows. The tests show where they fail; `benchmarks/zlpr.py` shows what they cost.
+Each takes logits and the labels it can take, (rows, classes), indices (rows, k) or one class for
+each row, (rows,), and returns the mean over rows. The tests show where they fail; the benchmarks
+show what they cost.
 """
 
 import torch
@@ -74,3 +75,56 @@ def torchvision_focal(logits: Tensor, targets: Tensor, gamma: float = 2.0) -> Te
 def binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """torch's BCEWithLogits, averaged over everything as in its module."""
     return F.binary_cross_entropy_with_logits(logits, targets)
+
+
+def published_dice(logits: Tensor, targets: Tensor) -> Tensor:
+    """Dice as printed, in the dtype of the logits (MONAI, segmentation-models and many others)."""
+    p = torch.sigmoid(logits)
+    overlap = 2 * (p * targets).sum(-1) + 1
+    return (1 - overlap / (p.sum(-1) + targets.sum(-1) + 1)).mean()
+
+
+def dice_without_empty_rows(logits: Tensor, targets: Tensor) -> Tensor:
+    """segmentation-models 0.6's habit: a row without positives is left out of the loss."""
+    p = torch.sigmoid(logits)
+    overlap = 2 * (p * targets).sum(-1) / (p.sum(-1) + targets.sum(-1)).clamp(min=1e-7)
+    return ((1 - overlap) * (targets.sum(-1) > 0)).mean()
+
+
+def published_self_adjusting_dice(
+    logits: Tensor, targets: Tensor, alpha: float, smoothing: float = 1.0
+) -> Tensor:
+    """The self-adjusting Dice loss as printed, each class by itself."""
+    p = torch.sigmoid(logits)
+    u = (1 - p) ** alpha * p
+    return (1 - (2 * u * targets + smoothing) / (u + targets + smoothing)).sum(-1).mean()
+
+
+def published_softmax_focal(logits: Tensor, target: Tensor, gamma: float = 2.0) -> Tensor:
+    """Softmax focal loss by p = exp(-cross-entropy) and 1 - p (bert4torch and others)."""
+    entropy = F.cross_entropy(logits, target, reduction="none")
+    return ((1 - torch.exp(-entropy)) ** gamma * entropy).mean()
+
+
+def weighted_softmax_focal(logits: Tensor, target: Tensor, weight: Tensor, gamma: float) -> Tensor:
+    """LDAM-DRW's focal loss: p is taken from the entropy after its class weight is in."""
+    entropy = F.cross_entropy(logits, target, weight, reduction="none")
+    return ((1 - torch.exp(-entropy)) ** gamma * entropy).mean()
+
+
+def adjusted_cross_entropy(logits: Tensor, target: Tensor, log_prior: Tensor) -> Tensor:
+    """Logit adjustment as it is mostly written: torch's cross-entropy of shifted logits."""
+    return F.cross_entropy(logits + log_prior, target)
+
+
+def margins_by_pairs(logits: Tensor, target: Tensor, margins: Tensor) -> Tensor:
+    """The pairwise-margin loss with every pair of classes of every row, and one of them picked."""
+    pairs = margins + logits.unsqueeze(-2) - logits.unsqueeze(-1)
+    pairs = pairs.masked_fill(torch.eye(logits.shape[-1], dtype=torch.bool), 0)
+    return pairs.logsumexp(-1).gather(-1, target.unsqueeze(-1)).mean()
+
+
+def margins_by_rows(logits: Tensor, target: Tensor, margins: Tensor) -> Tensor:
+    """The same with the margins of the row's own class only, by torch's cross-entropy."""
+    own = F.one_hot(target, logits.shape[-1]).bool()
+    return F.cross_entropy((logits + margins[target]).where(~own, logits), target)

@@ -1,11 +1,12 @@
 """What the losses cost: memory exactly, time in ratios with a wide margin.
 
-The bars proper are shown by `python -m benchmarks.zlpr` on a quiet machine.
+The bars proper are shown by `python -m benchmarks.zlpr` and `benchmarks.imbalance_revisited` on
+a quiet machine.
 """
 
 import pytest
 import torch
-from benchmarks import zlpr
+from benchmarks import imbalance_revisited, zlpr
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +50,40 @@ def test_no_cliff_at_wide_scores():
     call = {"ours, indices": calls["ours, indices"]}
     ordinary = zlpr.measure(logits, call, 5)["ours, indices"]
     assert zlpr.measure(30 * logits, call, 5)["ours, indices"] < 2 * ordinary
+
+
+@pytest.mark.parametrize("name", ["logit-adjusted", "softmax focal"])
+def test_extra_memory_of_a_softmax_is_the_gradient(name):
+    logits, calls = imbalance_revisited.arms(64, 50_000)
+    assert 1.0 <= zlpr.extra_memory(calls[name], logits) <= 1.1
+
+
+def test_margins_take_no_memory_for_pairs():
+    logits, calls = imbalance_revisited.arms(1024, 1_000)
+    assert zlpr.extra_memory(calls["margins"], logits) < 2
+    assert zlpr.extra_memory(calls["margins by rows"], logits) > 3
+    logits, calls = imbalance_revisited.arms(8, 100)
+    assert zlpr.extra_memory(calls["margins by pairs"], logits) > 200
+
+
+def test_focal_costs_no_more_than_half_of_the_formula_as_printed():
+    logits, calls = imbalance_revisited.arms(64, 20_000)
+    names = ("focal", "focal, torchvision", "BCEWithLogits")
+    times = zlpr.measure(logits, {name: calls[name] for name in names}, 5)
+    assert times["focal, torchvision"] > 2 * times["focal"]
+    assert times["focal"] < 2 * times["BCEWithLogits"]
+
+
+def test_logit_adjustment_costs_no_more_than_cross_entropy_of_shifted_logits():
+    logits, calls = imbalance_revisited.arms(64, 20_000)
+    names = ("logit-adjusted", "cross-entropy of shifted logits")
+    ours, theirs = zlpr.measure(logits, {name: calls[name] for name in names}, 5).values()
+    assert ours < 1.5 * theirs
+
+
+def test_focal_at_wide_scores_stays_near_cross_entropy():
+    """Powers of small probabilities leave the normal numbers sooner than the probabilities do."""
+    logits, calls = imbalance_revisited.arms(64, 20_000)
+    names = ("focal", "BCEWithLogits")
+    times = zlpr.measure(30 * logits, {name: calls[name] for name in names}, 5)
+    assert times["focal"] < 2 * times["BCEWithLogits"]

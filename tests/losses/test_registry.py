@@ -1,5 +1,7 @@
 """All losses times all properties."""
 
+from functools import partial
+
 import mpmath
 import pytest
 import torch
@@ -7,6 +9,7 @@ from mpmath import mpf
 from tests.losses.registry_of_losses import LOSSES, SCORES, Loss
 
 import scispaces.losses._blocks
+from scispaces import losses
 
 FLOATS = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
@@ -41,6 +44,18 @@ def exact_value_and_gradient(loss, logits, labels):
                 row[column] = score
                 gradient[rows.index(row), column] = float((above - below) / (2 * step))
         return float(loss.exact(rows, labels)), gradient
+
+
+def test_every_public_loss_is_in_the_registry():
+    used = set()
+    for loss in LOSSES:
+        function = loss.bare
+        while isinstance(function, partial):
+            function = function.func
+        used.add(function.__name__)
+    kinds = ("_loss", "_cross_entropy", "_divergence")
+    public = {name for name in losses.__all__ if name.endswith(kinds)}
+    assert public | {"zlpr_loss_from_indices"} <= used
 
 
 @every_loss

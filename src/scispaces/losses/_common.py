@@ -3,6 +3,7 @@
 A row is one sample: the last axis of `logits` runs over the classes, every other axis over rows.
 """
 
+import math
 from typing import Literal
 
 import torch
@@ -149,8 +150,9 @@ def check_class_numbers(
             f"`{name}` must be on the device of `logits`, {logits.device}. Got {numbers.device}."
         )
     if values_are_readable(numbers):
-        right = ((numbers > 0) if positive else (numbers >= 0)) & (numbers < torch.inf)
-        if not right.all().item():
+        low, high = (value.item() for value in torch.aminmax(numbers.detach()))
+        if not (low >= 0 and (low > 0 or not positive) and high < math.inf):  # refuses NaN too
+            right = ((numbers > 0) if positive else (numbers >= 0)) & (numbers < math.inf)
             bound = "positive" if positive else "at least 0"
             refuse_value(name, numbers, ~right, f"be finite and {bound}")
 

@@ -20,8 +20,8 @@ class OneAgainstOthers:
     """Weighted focal loss of `wrong`; gamma 0 is cross-entropy.
 
     The labels are the class y of every row, a weight for every row or None, and margins or None,
-    which broadcast to (classes, classes): row y is added to the scores of the others, or, with
-    `own_too`, to all scores.
+    which have two axes and broadcast to (classes, classes): row y of them is added to the scores
+    of the others, or, with `own_too`, to all scores.
     """
 
     gamma: float = 0.0
@@ -34,11 +34,11 @@ class OneAgainstOthers:
         class_weights: Tensor | None = None,
         margins: Tensor | None = None,
     ) -> Labels:
-        """The labels in the form of the kernel; the margins have two axes."""
-        index, dtype = targets.long().reshape(-1), wide(logits.dtype)
+        """The labels in the form of the kernel."""
+        index = targets.long().reshape(-1)
         if class_weights is not None:
-            class_weights = class_weights.detach().to(dtype)[index]
-        return index, class_weights, None if margins is None else margins.detach().to(dtype)
+            class_weights = class_weights.detach()[index].to(wide(logits.dtype))
+        return index, class_weights, margins
 
     def rows(
         self, scores: Tensor, index: Tensor, weights: Tensor | None, margins: Tensor | None
@@ -47,7 +47,7 @@ class OneAgainstOthers:
         place, bound = index.unsqueeze(-1), limit(scores)
         own = scores.gather(-1, place)
         if margins is not None:
-            scores = scores + _of_rows(margins, index)
+            scores = scores + _of_rows(margins, index).to(scores.dtype)
             own = scores.gather(-1, place) if self.own_too else own
         # Finite throughout, since the gradient of logsumexp over nothing but -inf is NaN.
         others = scores.clamp(-bound, bound).scatter(-1, place, -2 * bound).logsumexp(-1)

@@ -134,18 +134,18 @@ class _Dice:
         rows = pieces.logits.new_empty(len(targets), dtype=pieces.dtype)
         for block, scores in pieces:
             positive = as_numbers(targets[block], scores.dtype)
-            sign = 1 - 2 * positive
-            p, miss = scores.sigmoid(), (scores * sign).sigmoid_()
+            p, miss = scores.sigmoid(), torch.sigmoid(scores * (1 - 2 * positive))
             total = (p**self.power).add_(positive).sum(-1, keepdim=True) + self.smoothing
             value = (miss**self.power).sum(-1, keepdim=True) / total
             rows[block] = value.squeeze(-1)
             if pieces.gradient is not None:
-                # k p (1 - p) (+-|t - p|^(k - 1) - L p^(k - 1)) / total
-                bend = p * scores.neg_().sigmoid_()
-                if self.power == 2:
-                    sign.mul_(miss)
-                    value = value * p
-                torch.sub(sign, value, out=scores).mul_(bend).mul_(self.power * share / total)
+                # One minus the value as the overlap it is: the difference would lose its digits
+                # where a row has no positives.
+                overlap = ((2 * p * positive).sum(-1, keepdim=True) + self.smoothing) / total
+                bend, lift = p * scores.neg_().sigmoid_(), p ** (self.power - 1)
+                fall = -(miss ** (self.power - 1)) - value * lift
+                slopes = torch.where(positive > 0, fall, overlap * lift)
+                torch.mul(slopes, bend, out=scores).mul_(self.power * share / total)
         return rows
 
 

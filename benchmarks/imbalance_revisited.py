@@ -1,0 +1,111 @@
+"""Forward and backward time and extra memory of the losses for imbalanced classes, in one run.
+
+    python -m benchmarks.imbalance_revisited --shapes 256x1000 64x50000 --threads 1
+
+Ours against what is mostly written instead: focal against torchvision's formula and against
+BCEWithLogits, the losses of a softmax against torch's cross-entropy and the formulas as printed.
+How time and memory are taken is told in `benchmarks/zlpr.py`.
+"""
+
+import argparse
+from collections.abc import Iterable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmarks import rivals
+from benchmarks.zlpr import Call, extra_memory, measure
+from scispaces import losses
+
+GROUPS = {  # the first of each group is what the others are compared with
+    "yes or no": ["focal", "BCEWithLogits", "focal, torchvision", "Dice", "Dice, published"],
+    "one of many": [
+        "logit-adjusted",
+        "cross-entropy of shifted logits",
+        "cross-entropy",
+        "softmax focal",
+        "softmax focal, published",
+        "margins",
+        "margins by rows",
+        "margins by pairs",
+    ],
+}
+MOST_PAIRS = 10**8  # entries of (rows, classes, classes) that still fit
+MOST_MARGINS = 10**8  # entries of (classes, classes)
+
+
+def arms(rows: int, classes: int) -> tuple[Tensor, dict[str, Call]]:
+    """Logits, and every contestant that fits into memory as a function of them."""
+    generator = torch.Generator().manual_seed(0)
+    logits = 2 * torch.randn(rows, classes, generator=generator) - 3
+    flags = torch.rand(rows, classes, generator=generator) < 3 / classes
+    numbers = flags.float()
+    target = torch.randint(classes, (rows,), generator=generator)
+    prior = losses.class_prior_from_counts(1000 / torch.arange(1, classes + 1))
+    calls: dict[str, Call] = {
+        "focal": lambda x: losses.focal_loss(x, flags),
+        "BCEWithLogits": lambda x: rivals.binary_cross_entropy(x, numbers),
+        "focal, torchvision": lambda x: rivals.torchvision_focal(x, numbers),
+        "Dice": lambda x: losses.dice_loss(x, flags),
+        "Dice, published": lambda x: rivals.published_dice(x, numbers),
+        "logit-adjusted": lambda x: losses.logit_adjusted_cross_entropy(x, target, prior),
+        "cross-entropy of shifted logits": partial(
+            rivals.adjusted_cross_entropy, target=target, log_prior=prior.log()
+        ),
+        "cross-entropy": lambda x: F.cross_entropy(x, target),
+        "softmax focal": lambda x: losses.softmax_focal_loss(x, target),
+        "softmax focal, published": lambda x: rivals.published_softmax_focal(x, target),
+    }
+    if classes**2 <= MOST_MARGINS:
+        margins = losses.logit_adjustment_margins(prior)
+        calls["margins"] = lambda x: losses.pairwise_margin_cross_entropy(
+            x, target, margins=margins
+        )
+        calls["margins by rows"] = lambda x: rivals.margins_by_rows(x, target, margins)
+        if rows * classes**2 <= MOST_PAIRS:
+            calls["margins by pairs"] = lambda x: rivals.margins_by_pairs(x, target, margins)
+    return logits, calls
+
+
+def table(
+    shapes: Iterable[tuple[int, int]], repeats: int
+) -> dict[str, dict[str, dict[str, float]]]:
+    """For every shape and arm: median microseconds and extra memory."""
+    result = {}
+    for rows, classes in shapes:
+        logits, calls = arms(rows, classes)
+        times = measure(logits, calls, repeats * (20 if logits.numel() < 100_000 else 1))
+        result[f"{rows} x {classes}"] = {
+            name: {"microseconds": 1e6 * seconds, "memory": extra_memory(calls[name], logits)}
+            for name, seconds in times.items()
+        }
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--shapes", nargs="+", default=["32x100", "256x1000", "64x50000"], metavar="ROWSxCLASSES"
+    )
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    shapes = [tuple(map(int, shape.split("x"))) for shape in options.shapes]
+    for shape, measured in table(shapes, options.repeats).items():
+        print(f"\n{shape}, {options.threads} thread(s)")
+        for title, names in GROUPS.items():
+            ours = measured[names[0]]["microseconds"]
+            print(f"{title:34}{'µs':>12}{'× first':>9}{'memory':>9}")
+            for name in names:
+                if name not in measured:
+                    continue
+                row = measured[name]
+                ratio = row["microseconds"] / ours
+                print(f"  {name:32}{row['microseconds']:12,.0f}{ratio:9.2f}{row['memory']:9.2f}")
+
+
+if __name__ == "__main__":
+    main()
