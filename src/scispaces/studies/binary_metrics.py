@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 BINS = 15
-NEWTON_STEPS = 12
-LARGEST_STEP = 4.0
+NEWTON_STEPS = 40
+CONVERGED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,8 @@ def platt_scaling(scores: Tensor, positives: Tensor) -> tuple[Tensor, Tensor]:
     number = positives.sum(-1, keepdim=True).double()
     others = scores.shape[-1] - number
     targets = torch.where(positives, (number + 1) / (number + 2), 1 / (others + 2))
-    slope, intercept = torch.zeros_like(mean), ((number + 1) / (others + 1)).log()
+    slope, intercept = torch.zeros_like(mean), torch.zeros_like(mean)
+    size = torch.ones_like(mean)
     for _ in range(NEWTON_STEPS):
         fitted = (slope * unit + intercept).sigmoid()
         excess, curvature = fitted - targets, fitted * (1 - fitted)
@@ -150,9 +151,19 @@ def platt_scaling(scores: Tensor, positives: Tensor) -> tuple[Tensor, Tensor]:
         mixed = (curvature * unit).sum(-1, keepdim=True)
         plain = curvature.sum(-1, keepdim=True) + 1e-6
         determinant = square * plain - mixed * mixed
-        step = (plain * gradients[0] - mixed * gradients[1]) / determinant
-        slope = slope - step.clamp(-LARGEST_STEP, LARGEST_STEP)
-        step = (square * gradients[1] - mixed * gradients[0]) / determinant
-        intercept = intercept - step.clamp(-LARGEST_STEP, LARGEST_STEP)
+        down = (plain * gradients[0] - mixed * gradients[1]) / determinant
+        aside = (square * gradients[1] - mixed * gradients[0]) / determinant
+        # Where the step goes too far, the loss rises steeply behind it: then a shorter one.
+        tried = (slope - size * down, intercept - size * aside)
+        ahead = (tried[0] * unit + tried[1]).sigmoid() - targets
+        against = (ahead * (down * unit + aside)).sum(-1, keepdim=True)
+        forward = (excess * (down * unit + aside)).sum(-1, keepdim=True)
+        good = against >= -forward / 2
+        slope, intercept = (
+            torch.where(good, new, old) for new, old in zip(tried, (slope, intercept), strict=True)
+        )
+        size = torch.where(good, 1.0, size / 2)
+        if (good & (forward < CONVERGED)).all():
+            break
     slope = slope / deviation
     return slope, intercept - slope * mean
