@@ -14,7 +14,7 @@ class ElementLoss:
         raise NotImplementedError
 
     def terms_and_slopes(self, scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """The terms and their derivatives; `scores` may be used up, `targets` not."""
+        """The terms, which may lie in the memory of `scores`, and their derivatives, elsewhere."""
         raise NotImplementedError
 
     def rows(self, scores: Tensor, targets: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ class WrongnessLoss(ElementLoss):
         raise NotImplementedError
 
     def of_wrong_and_slopes(self, wrong: Tensor) -> tuple[Tensor, Tensor]:
-        """The terms and their derivatives in `wrong`, which may be used up."""
+        """The terms, which may lie in the memory of `wrong`, and their derivatives, elsewhere."""
         raise NotImplementedError
 
     def terms(self, scores: Tensor, targets: Tensor) -> Tensor:
@@ -49,6 +49,6 @@ class WrongnessLoss(ElementLoss):
 
     def terms_and_slopes(self, scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """See `ElementLoss`."""
-        sign = torch.mul(targets, -2).add_(1)
+        sign = torch.rsub(targets, 1, alpha=2)  # 1 - 2 t in one pass
         terms, slopes = self.of_wrong_and_slopes(scores.mul_(sign))
         return terms, slopes.mul_(sign)

@@ -23,8 +23,8 @@ def focal(wrong: Tensor, gamma: float) -> Tensor:
     return entropy(wrong) * power_of_sigmoid(wrong, gamma)
 
 
-def focal_and_slopes(wrong: Tensor, gamma: float) -> tuple[Tensor, Tensor]:
-    """The same and its derivative, (1 - p)^gamma (1 - p - gamma p log p)."""
+def focal_and_slopes_(wrong: Tensor, gamma: float) -> tuple[Tensor, Tensor]:
+    """The same, in place of `wrong`, and its derivative, (1 - p)^gamma (1 - p - gamma p log p)."""
     info = torch.finfo(wrong.dtype)
     # Scores are held where value or slope would leave the normal floating-point numbers, on which
     # processors are 10 to 100 times slower; what is held on the right side counts as zero.
@@ -32,12 +32,12 @@ def focal_and_slopes(wrong: Tensor, gamma: float) -> tuple[Tensor, Tensor]:
     least = 1.001 * math.exp((gamma or 1) * floor)
     held = wrong.clamp(floor, -math.log(info.tiny))
     tail = held.abs().neg_().exp_().log1p_()
-    values = wrong.clamp(0, info.max).add_(tail)  # log(1 + e^w) = max(w, 0) + log(1 + e^-|w|)
+    values = wrong.clamp_(0, info.max).add_(tail)  # log(1 + e^w) = max(w, 0) + log(1 + e^-|w|)
     if gamma == 0:
         return torch.threshold_(values, least, 0.0), torch.threshold_(held.sigmoid_(), least, 0.0)
     if gamma in (0.5, 1.0, 2.0, 3.0):  # those that torch has fast
         miss = held.sigmoid_()
-        power = miss.pow(gamma)
+        power = torch.pow(miss, gamma, out=tail)
     else:
         power = torch.sub(held.clamp(max=0), tail, out=tail).mul_(gamma).exp_()
         miss = held.sigmoid_()

@@ -12,7 +12,7 @@ from torch import Tensor
 from scispaces.losses._blocks import Labels, Pieces
 from scispaces.losses._common import wide
 from scispaces.losses._exponents import limit, powers_
-from scispaces.losses._logistic import focal, focal_and_slopes
+from scispaces.losses._logistic import focal, focal_and_slopes_
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class OneAgainstOthers:
             total = powers_(scores.sub_(shift)).sum(-1, keepdim=True)
             total.clamp_(min=torch.finfo(scores.dtype).tiny)  # where there are no others
             wrong = shift + total.log() - own.clamp_(-bound, bound)
-            values, slopes = focal_and_slopes(wrong, self.gamma)
+            values, slopes = focal_and_slopes_(wrong, self.gamma)
             if weights is not None:
                 values.mul_(weights[block].unsqueeze(-1))
                 slopes.mul_(weights[block].unsqueeze(-1))

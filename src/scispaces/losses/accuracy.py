@@ -9,7 +9,7 @@ from torch import Tensor
 from scispaces.losses._blocks import flat_rows, loss_of_rows
 from scispaces.losses._common import Reduction, check_logits, check_targets, require
 from scispaces.losses._elements import WrongnessLoss
-from scispaces.losses._logistic import entropy, focal_and_slopes
+from scispaces.losses._logistic import entropy, focal_and_slopes_
 
 
 def smooth_accuracy_loss(
@@ -148,8 +148,8 @@ class _Truncated(WrongnessLoss):
         return torch.where(self._right_enough(wrong), 0, entropy(wrong))
 
     def of_wrong_and_slopes(self, wrong: Tensor) -> tuple[Tensor, Tensor]:
-        values, slopes = focal_and_slopes(wrong, 0.0)
         right = self._right_enough(wrong)
+        values, slopes = focal_and_slopes_(wrong, 0.0)
         return values.masked_fill_(right, 0), slopes.masked_fill_(right, 0)
 
     def _right_enough(self, wrong: Tensor) -> Tensor:
@@ -167,8 +167,8 @@ class _Softened(WrongnessLoss):
         return torch.sigmoid(self.sharpness * wrong) * entropy(wrong)
 
     def of_wrong_and_slopes(self, wrong: Tensor) -> tuple[Tensor, Tensor]:
-        values, slopes = focal_and_slopes(wrong, 0.0)
-        wrong.mul_(self.sharpness)
-        factor = wrong.sigmoid()
-        slopes.addcmul_(wrong.neg_().sigmoid_(), values, value=self.sharpness).mul_(factor)
+        steep = self.sharpness * wrong
+        factor, rest = steep.sigmoid(), steep.neg_().sigmoid_()
+        values, slopes = focal_and_slopes_(wrong, 0.0)
+        slopes.addcmul_(rest, values, value=self.sharpness).mul_(factor)
         return values.mul_(factor), slopes

@@ -10,7 +10,7 @@ from torch import Tensor
 from scispaces.losses._blocks import as_numbers, flat_rows, loss_of_rows
 from scispaces.losses._common import Reduction, check_logits, check_targets, require, wide
 from scispaces.losses._elements import ElementLoss
-from scispaces.losses._logistic import focal, focal_and_slopes
+from scispaces.losses._logistic import focal, focal_and_slopes_
 
 
 def asymmetric_loss(
@@ -133,14 +133,14 @@ class _Asymmetric(ElementLoss):
 
     def terms_and_slopes(self, scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         positive = targets > 0
-        values, slopes = focal_and_slopes(-scores, self.gamma_positive)
+        values, slopes = focal_and_slopes_(-scores, self.gamma_positive)
         others, rises = self._negative_terms(scores)
         return torch.where(positive, values, others), torch.where(positive, slopes.neg_(), rises)
 
     def _negative_terms(self, scores: Tensor) -> tuple[Tensor, Tensor]:
         """Loss and slope of every class as if it were a negative."""
         if self.clip == 0:
-            return focal_and_slopes(scores, self.gamma_negative)
+            return focal_and_slopes_(scores, self.gamma_negative)
         kept, q, log_rest = self._shifted(scores)
         power = torch.pow(q, self.gamma_negative)
         slopes = power * (torch.exp(-log_rest) - self.gamma_negative * log_rest / q)

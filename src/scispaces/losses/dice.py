@@ -139,13 +139,14 @@ class _Dice:
             value = (miss**self.power).sum(-1, keepdim=True) / total
             rows[block] = value.squeeze(-1)
             if pieces.gradient is not None:
-                # One minus the value as the overlap it is: the difference would lose its digits
-                # where a row has no positives.
-                overlap = ((2 * p * positive).sum(-1, keepdim=True) + self.smoothing) / total
-                bend, lift = p * scores.neg_().sigmoid_(), p ** (self.power - 1)
-                fall = -(miss ** (self.power - 1)) - value * lift
-                slopes = torch.where(positive > 0, fall, overlap * lift)
-                torch.mul(slopes, bend, out=scores).mul_(self.power * share / total)
+                # One less the value, which would lose the digits of a row without positives.
+                overlap = ((p * positive).sum(-1, keepdim=True) * 2 + self.smoothing) / total
+                bend = p * scores.neg_().sigmoid_()
+                if self.power == 1:
+                    slopes = torch.sub(overlap, positive, alpha=2)
+                else:  # 2 (overlap p - t), for a positive without the difference of what is near 1
+                    slopes = torch.where(positive > 0, -2 * (miss + value * p), 2 * overlap * p)
+                torch.mul(slopes, bend, out=scores).mul_(share / total)
         return rows
 
 

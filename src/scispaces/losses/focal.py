@@ -16,7 +16,7 @@ from scispaces.losses._common import (
     require,
 )
 from scispaces.losses._elements import WrongnessLoss
-from scispaces.losses._logistic import focal, focal_and_slopes
+from scispaces.losses._logistic import focal, focal_and_slopes_
 from scispaces.losses._one_against_others import OneAgainstOthers
 
 
@@ -133,7 +133,7 @@ class _Focal(WrongnessLoss):
         return focal(wrong, self.gamma)
 
     def of_wrong_and_slopes(self, wrong: Tensor) -> tuple[Tensor, Tensor]:
-        return focal_and_slopes(wrong, self.gamma)
+        return focal_and_slopes_(wrong, self.gamma)
 
     def terms(self, scores: Tensor, targets: Tensor) -> Tensor:
         terms = super().terms(scores, targets)
