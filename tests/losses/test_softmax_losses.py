@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from benchmarks import rivals
 from mpmath import mpf
 
+import scispaces.losses._one_against_others as module
 from scispaces.losses import (
     LogitAdjustedCrossEntropy,
     adjust_logits,
@@ -155,8 +156,6 @@ def test_margins_broadcast_and_their_diagonal_plays_no_part():
 
 def test_repeated_margins_are_gathered_unrepeated(monkeypatch):
     """A view that repeats one number a row costs one number a row."""
-    import scispaces.losses._one_against_others as module
-
     shapes = []
     gather = module._of_rows
     monkeypatch.setattr(module, "_of_rows", lambda *a: shapes.append(a[0].shape) or gather(*a))
@@ -238,13 +237,13 @@ def test_excluded_classes_get_no_gradient():
 
 
 def test_adjusting_takes_the_prior_off():
-    """Bayes: the posterior without its prior is the likelihood, whose maximum is the rule."""
-    likelihood = draw()[0].softmax(0).T  # columns of another table, not of sum 1 over classes
-    posterior = (likelihood[:, :5] * PRIOR[:5, None]).T
-    logits = posterior.log() + 7.0  # scores are free up to a constant
-    rule = likelihood[:, :5].T.argmax(-1)
+    """Bayes: what is left of the posterior is the likelihood, whose maximum is the rule."""
+    log_likelihood, _ = draw(50)
+    logits = log_likelihood + PRIOR.log() + 7.0  # scores are free up to a constant
+    rule = log_likelihood.argmax(-1)
     assert torch.equal(adjust_logits(logits, PRIOR).argmax(-1), rule)
-    assert not torch.equal((logits + PRIOR.log()).argmax(-1), rule)
+    assert not torch.equal(logits.argmax(-1), rule)
+    assert not torch.equal((logits + PRIOR.log()).argmax(-1), rule)  # the sign in circulation
 
 
 def test_the_loss_learns_scores_that_need_no_adjustment():
@@ -272,15 +271,15 @@ def test_adjusted_logits_are_wide_and_differentiable():
 
 def test_module_keeps_its_prior_with_its_state():
     logits, targets = draw()
-    module = LogitAdjustedCrossEntropy(PRIOR, tau=0.5)
+    criterion = LogitAdjustedCrossEntropy(PRIOR, tau=0.5)
     expected = logit_adjusted_cross_entropy(logits, targets, PRIOR, tau=0.5)
-    assert module(logits, targets) == expected
+    assert criterion(logits, targets) == expected
     other = LogitAdjustedCrossEntropy(torch.full((5,), 0.2, dtype=torch.float64), tau=0.5)
-    other.load_state_dict(module.state_dict())
-    assert list(module.state_dict()) == ["log_prior"]
+    other.load_state_dict(criterion.state_dict())
+    assert list(criterion.state_dict()) == ["log_prior"]
     assert other(logits, targets) == expected
-    assert module.to("meta").log_prior.is_meta
-    assert not list(module.parameters())
+    assert criterion.to("meta").log_prior.is_meta
+    assert not list(criterion.parameters())
     with pytest.raises(
         ValueError, match=r"each of the 5 classes of the prior\. Got shape \(6, 4\)"
     ):
