@@ -54,8 +54,8 @@ def pairwise_margin_cross_entropy(
             not by the sum of their weights as `torch.nn.functional.cross_entropy` does.
 
     Returns:
-        A scalar, or shape (...) for reduction "none"; float32 or wider. The only memory of the
-        size of the logits is the gradient; of the margins, no pair of a row is formed.
+        A scalar, or shape (...) for reduction "none"; float32 or wider. Besides the gradient, of
+        the size of the logits, it takes memory for the margins of a block of rows.
 
     Raises:
         TypeError: if the logits or margins are not floating-point or the targets not integer.
