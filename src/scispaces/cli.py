@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import astuple
 from enum import StrEnum
 from importlib import import_module
@@ -24,7 +25,8 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, help="The registered data files.")
 app.add_typer(data_app, name="data")
-console = Console(highlight=False)
+# A log has no edge at which identifiers would have to be cut.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 _PAGE = 40  # lines of trouble that a person will read
 _FEW = 10  # names that can all be suggested
 
