@@ -11,7 +11,7 @@ from scispaces.studies import logit_adjustment, long_tail_resnet, recorded
 from scispaces.studies.long_tail_methods import TAUS
 from scispaces.studies.multilabel_tuning import Budget
 
-SMALL = Budget(configurations=4, updates=6, passes=0, checkpoints=2, batch=16)
+SMALL = Budget(configurations=6, updates=6, passes=0, checkpoints=2, batch=16)
 
 
 @pytest.fixture

@@ -66,12 +66,15 @@ METRICS = {
     "ece_balanced": False,
     "nll_balanced": False,
 }
+QUICK = Budget(configurations=6, updates=150, passes=0, checkpoints=5, batch=64)
+FULL = Budget(configurations=6, updates=400, passes=0, checkpoints=7, batch=64)
+FULL_CNN = Budget(configurations=6, updates=240, passes=0, checkpoints=4, batch=64)
 BUDGETS = {
-    ("quick", "linear"): Budget(configurations=4, updates=150, passes=0, checkpoints=5, batch=64),
-    ("quick", "mlp"): Budget(configurations=4, updates=150, passes=0, checkpoints=5, batch=64),
-    ("full", "linear"): Budget(configurations=4, updates=500, passes=0, checkpoints=8, batch=128),
-    ("full", "mlp"): Budget(configurations=4, updates=500, passes=0, checkpoints=8, batch=128),
-    ("full", "cnn"): Budget(configurations=4, updates=250, passes=0, checkpoints=5, batch=128),
+    ("quick", "linear"): QUICK,
+    ("quick", "mlp"): QUICK,
+    ("full", "linear"): FULL,
+    ("full", "mlp"): FULL,
+    ("full", "cnn"): FULL_CNN,
 }
 
 

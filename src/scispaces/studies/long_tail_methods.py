@@ -83,22 +83,20 @@ TRAINED = {
         margins=lambda _, counts: _adjusted(1.0, counts),
         to_natural=lambda _, counts: _log_counts(1.0, counts),
     ),
-    "la_tuned": Trained((0.5, 1.0, 1.5, 2.0), margins=_adjusted, to_natural=_log_counts),
+    "la_tuned": Trained((0.5, 1.0, 1.5), margins=_adjusted, to_natural=_log_counts),
     "la_weighted": Trained(
         margins=lambda _, counts: _adjusted(1.0, counts),
         weights=_inverse,
         to_natural=lambda _, counts: _log_counts(2.0, counts),
     ),
-    "ldam": Trained(
-        (0.5, 1.0, 2.0, 4.0), margins=lambda largest, n: ldam_margins(n, largest=largest)
-    ),
+    "ldam": Trained((0.5, 2.0, 8.0), margins=lambda largest, n: ldam_margins(n, largest=largest)),
     "equalised": Trained(
-        (0.25, 0.5, 1.0, 1.5),
+        (0.5, 1.0, 1.5),
         margins=lambda power, n: equalised_margins(class_prior_from_counts(n), power=power),
     ),
-    "focal": Trained((0.5, 1.0, 2.0, 5.0), gamma=lambda gamma: gamma),
+    "focal": Trained((0.5, 2.0, 5.0), gamma=lambda gamma: gamma),
     "class_balanced_focal": Trained(
-        (0.9, 0.99, 0.999, 0.9999),
+        (0.99, 0.999, 0.9999),
         weights=lambda beta, counts: effective_number_weights(counts, beta=beta),
         gamma=lambda _: CLASS_BALANCED_GAMMA,
         to_natural=lambda beta, counts: -effective_number_weights(counts, beta=beta).log(),

@@ -27,7 +27,7 @@ Model = Literal["linear", "mlp", "cnn"]
 HIDDEN_UNITS = 32
 # In units of the score for the first two, see `StackedModels`; of the weights for the last.
 RATES: dict[Model, tuple[float, float]] = {
-    "linear": (0.3, 2.0),
+    "linear": (0.3, 3.0),
     "mlp": (0.1, 1.0),
     "cnn": (0.003, 0.01),
 }
@@ -46,26 +46,24 @@ class Configuration:
 def configurations(model: Model, each: int) -> list[Configuration]:
     """The configurations of all methods, equally many of each.
 
-    A method with fewer parameter values has more learning rates, over the same range; a single
-    rate is the middle of the range.
+    A method with fewer parameter values has more learning rates, over the same range.
 
     Args:
         model: linear, mlp or cnn.
-        each: configurations of one method.
+        each: configurations of one method, a multiple of 6.
 
     Example:
-        >>> found = configurations("linear", each=4)
-        >>> len(found) == 4 * len(TRAINED)
+        >>> found = configurations("linear", each=6)
+        >>> len(found) == 6 * len(TRAINED)
         True
-        >>> [round(entry.rate, 2) for entry in found if entry.trained == "la"]
-        [0.3, 0.56, 1.06, 2.0]
+        >>> [(entry.parameter, entry.rate) for entry in found if entry.trained == "ldam"][:3]
+        [(0.5, 0.3), (0.5, 3.0), (2.0, 0.3)]
     """
     lowest, highest = RATES[model]
     found = []
     for name, method in TRAINED.items():
         values = method.parameters or (None,)
-        number = each // len(values)
-        rates = np.geomspace(lowest, highest, number) if number > 1 else [(lowest * highest) ** 0.5]
+        rates = np.geomspace(lowest, highest, each // len(values))
         found += [Configuration(name, value, float(rate)) for value in values for rate in rates]
     return found
 
