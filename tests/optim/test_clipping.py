@@ -336,6 +336,7 @@ def test_no_value_is_read_off_the_cpu(form, scope, dtype):
 
 @every_scope
 def test_compiles_without_a_break(scope):
+    torch.compiler.reset()
     parameters = with_gradients(*draw((3, 4), (5,), dtype=torch.float32))
     eager = with_gradients(*(p.grad for p in parameters))
 
