@@ -2,6 +2,18 @@
 
 from scispaces.optim.clipped_sgd import ClippedSGD
 from scispaces.optim.clipping import clip_factor, clip_gradients_
+from scispaces.optim.gibbs import (
+    QuadraticStep,
+    bessel_ratio,
+    gibbs_ball_step,
+    gibbs_quadratic_step,
+)
+from scispaces.optim.importance import (
+    GibbsExpectation,
+    effective_sample_size,
+    gibbs_expectation,
+    gibbs_weights,
+)
 from scispaces.optim.smoothness import (
     directional_curvature,
     hessian_norm,
@@ -11,9 +23,17 @@ from scispaces.optim.smoothness import (
 
 __all__ = [
     "ClippedSGD",
+    "GibbsExpectation",
+    "QuadraticStep",
+    "bessel_ratio",
     "clip_factor",
     "clip_gradients_",
     "directional_curvature",
+    "effective_sample_size",
+    "gibbs_ball_step",
+    "gibbs_expectation",
+    "gibbs_quadratic_step",
+    "gibbs_weights",
     "hessian_norm",
     "hessian_vector_product",
     "local_smoothness",

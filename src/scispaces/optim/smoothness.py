@@ -205,7 +205,7 @@ def hessian_norm(
             length = _norm(vector)
             if length == 0:
                 break
-            vector = torch._foreach_div(vector, length.item())
+            vector = torch._foreach_div(list(vector), length.item())
             wind_back()
             vector = _product(loss, listed, vector)
             largest = torch.maximum(largest.to(length), _norm(vector))
