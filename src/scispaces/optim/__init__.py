@@ -8,12 +8,14 @@ from scispaces.optim.gibbs import (
     gibbs_ball_step,
     gibbs_quadratic_step,
 )
+from scispaces.optim.guided_search import GuidedSearch, MLEGuidedSearch
 from scispaces.optim.importance import (
     GibbsExpectation,
     effective_sample_size,
     gibbs_expectation,
     gibbs_weights,
 )
+from scispaces.optim.output_space import minimum_risk_loss, policy_gradient_loss
 from scispaces.optim.smoothness import (
     directional_curvature,
     hessian_norm,
@@ -24,6 +26,8 @@ from scispaces.optim.smoothness import (
 __all__ = [
     "ClippedSGD",
     "GibbsExpectation",
+    "GuidedSearch",
+    "MLEGuidedSearch",
     "QuadraticStep",
     "bessel_ratio",
     "clip_factor",
@@ -37,4 +41,6 @@ __all__ = [
     "hessian_norm",
     "hessian_vector_product",
     "local_smoothness",
+    "minimum_risk_loss",
+    "policy_gradient_loss",
 ]
