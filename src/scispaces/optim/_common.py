@@ -95,7 +95,7 @@ def visits(parameters: Sequence[Tensor]) -> Iterator[Callable[[Sequence[Tensor],
     start = [parameter.detach().clone() for parameter in parameters]
 
     @torch.no_grad()
-    def move(step: Sequence[Tensor], fraction: float = 1.0) -> None:
+    def move(step: Sequence[Tensor], fraction: float) -> None:
         for parameter, origin, change in zip(parameters, start, step, strict=True):
             parameter.copy_(torch.add(origin, change.to(origin.dtype), alpha=fraction))
 

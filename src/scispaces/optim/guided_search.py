@@ -178,7 +178,7 @@ class MLEGuidedSearch(Optimizer):
         with same_random_numbers(parameters) as wind_back, visits(parameters) as move:
             for changes, _ in pairs:
                 wind_back()
-                move(changes)
+                move(changes, 1.0)
                 losses.append(_number(closure()))
         values = torch.tensor(losses, dtype=torch.float64)
         log_proposal = torch.tensor([each for _, each in pairs], dtype=torch.float64)
