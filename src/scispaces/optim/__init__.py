@@ -22,6 +22,11 @@ from scispaces.optim.smoothness import (
     hessian_vector_product,
     local_smoothness,
 )
+from scispaces.optim.weight_scale import (
+    balance_weight_scale_,
+    shift_weight_scale_,
+    weight_scale_penalty,
+)
 
 __all__ = [
     "ClippedSGD",
@@ -29,6 +34,7 @@ __all__ = [
     "GuidedSearch",
     "MLEGuidedSearch",
     "QuadraticStep",
+    "balance_weight_scale_",
     "bessel_ratio",
     "clip_factor",
     "clip_gradients_",
@@ -43,4 +49,6 @@ __all__ = [
     "local_smoothness",
     "minimum_risk_loss",
     "policy_gradient_loss",
+    "shift_weight_scale_",
+    "weight_scale_penalty",
 ]
