@@ -4,11 +4,12 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scispaces.losses import flood, flood_rows
 
+quietly = settings(deadline=None)  # the first call of a torch function is slow
 losses = st.floats(0, 1e6)
 levels = st.floats(0, 1e3)
 rows = st.lists(losses, min_size=1, max_size=9)
@@ -25,6 +26,7 @@ def with_gradient(function, value, *arguments, **options):
     return flooded.detach(), torch.autograd.grad(flooded.sum(), value)[0]
 
 
+@quietly
 @given(losses, levels)
 def test_value_and_gradient_are_those_of_the_definition(loss, level):
     value, gradient = with_gradient(flood, double(loss), level)
@@ -72,6 +74,7 @@ def test_dtypes(dtype):
 # Batch and rows
 
 
+@quietly
 @given(rows, levels)
 def test_by_batch_is_at_most_by_row(values, level):
     """Jensen's inequality; equal when all rows lie on one side of the level."""
@@ -83,6 +86,7 @@ def test_by_batch_is_at_most_by_row(values, level):
         torch.testing.assert_close(batch, row, rtol=1e-12, atol=1e-9)
 
 
+@quietly
 @given(rows, levels)
 def test_the_definition_of_both(values, level):
     mean = math.fsum(values) / len(values)

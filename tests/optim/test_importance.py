@@ -5,7 +5,7 @@ import math
 import mpmath
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mpf
 
@@ -16,9 +16,11 @@ from scispaces.optim import (
     gibbs_weights,
 )
 
+quietly = settings(deadline=None)  # the first call of a torch function is slow
 candidates = st.lists(st.tuples(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3)), min_size=1, max_size=9)
 
 
+@quietly
 @given(candidates, st.floats(1e-2, 1e3))
 def test_weights_are_their_definition(pairs, temperature):
     losses, densities = (
@@ -68,6 +70,7 @@ def test_bad_losses_and_densities():
         gibbs_expectation(torch.ones(3, 2), torch.ones(2), temperature=1.0)
 
 
+@quietly
 @given(st.lists(st.floats(0, 1e200), min_size=1, max_size=9).filter(any))
 def test_effective_sample_size_lies_between_one_and_all(weights):
     size = effective_sample_size(torch.tensor(weights, dtype=torch.float64)).item()

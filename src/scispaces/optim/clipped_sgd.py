@@ -63,8 +63,6 @@ class ClippedSGD(Optimizer):
         [1] J. Zhang et al. Why Gradient Clipping Accelerates Training. ICLR 2020.
     """
 
-    gradient_norm: Tensor | None = None
-
     def __init__(
         self,
         params: ParamsT,
@@ -88,6 +86,10 @@ class ClippedSGD(Optimizer):
         }
         _check(defaults)
         super().__init__(params, defaults)
+        self.gradient_norm: Tensor | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"gradient_norm": self.gradient_norm}
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group of parameters; its values are checked as those of the constructor."""

@@ -74,8 +74,12 @@ class MLEGuidedSearch(Optimizer):
             many dimensions its weights go to the candidates that lie farthest out, and the
             effective sample size to 1, whatever their losses. "proposal" is the density
             :math:`q\, e^{-l / \alpha}`, whose weights are those of the losses alone.
-        generator: Source of the random numbers; torch's global one without it. It is not part
-            of the state dict, nor of a pickle.
+        generator: Source of the random numbers; torch's global one without it. It is no part of
+            the state dict.
+
+    The closure runs without autograd and sees the same random numbers for every candidate. What
+    else it remembers, running statistics of normalisation say, it remembers of every candidate:
+    put the model into evaluation mode. Each candidate takes the memory of the parameters once.
 
     Attributes:
         last: The last search, a `GuidedSearch`; None before the first.
@@ -101,9 +105,6 @@ class MLEGuidedSearch(Optimizer):
         [1] S. Welleck, K. Cho. MLE-guided Parameter Search for Task Loss Minimization in Neural
             Sequence Modeling. AAAI 2021.
     """
-
-    last: GuidedSearch | None = None
-    generator: torch.Generator | None = None
 
     def __init__(
         self,
@@ -134,6 +135,11 @@ class MLEGuidedSearch(Optimizer):
         _check(defaults)
         super().__init__(params, defaults)
         self.generator = generator
+        self.last: GuidedSearch | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        own = {"generator": self.generator, "last": self.last}
+        return super().__getstate__() | own
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group of parameters; its values are checked as those of the constructor."""
