@@ -46,6 +46,8 @@ def test_infinite_losses_and_cold_temperatures():
     losses = torch.tensor([3.0, torch.inf, 2.0, 2.0])
     cold = gibbs_weights(losses, temperature=1e-300)
     assert cold.tolist() == [0, 0, 0.5, 0.5]
+    large = gibbs_weights(torch.tensor([1e6, 1e6 + 1]), temperature=1e-308)
+    assert large.tolist() == [1, 0]  # neither loss over temperature is a number
     hot = gibbs_weights(losses, temperature=1e300)
     assert hot.tolist() == pytest.approx([1 / 3, 0, 1 / 3, 1 / 3])
 

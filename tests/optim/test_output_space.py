@@ -59,6 +59,12 @@ def test_a_baseline_lowers_the_spread_and_not_the_mean():
     assert others[1] < plain[1] / 20
 
 
+def test_the_baseline_is_the_mean_of_the_other_samples():
+    log_p = torch.zeros(3, requires_grad=True)
+    policy_gradient_loss(log_p, torch.tensor([1.0, 5.0, 9.0]), reduction="sum").backward()
+    torch.testing.assert_close(log_p.grad, torch.tensor([1 - 7.0, 5 - 5.0, 9 - 3.0]) / 3)
+
+
 def test_a_running_average_is_broadcast_and_constant():
     logits = torch.zeros(3, 2, requires_grad=True)
     average = torch.tensor([[1.0], [2.0], [3.0]], requires_grad=True)

@@ -55,7 +55,7 @@ def local_smoothness(
     Returns:
         A scalar tensor, float32 or wider. Every evaluation sees the same random numbers, so that
         dropout is not taken for curvature. The parameters are bit for bit where they were, and
-        their `.grad` is not touched.
+        their `.grad` is not touched; but they were moved, so a graph made before is spent.
 
     Raises:
         TypeError: if parameters or step are no tensors.
