@@ -82,7 +82,7 @@ def test_clipping_followed_by_the_sgd_of_torch(setting):
         torch.testing.assert_close(state_of(ours), state_of(theirs), rtol=1e-12, atol=1e-14)
 
 
-def test_soft_form_is_the_best_step_under_generalised_smoothness():
+def test_soft_form_is_the_step_under_generalised_smoothness():
     linear, quadratic = 4.0, 2.0  # L0 and L1
     theta = nn.Parameter(torch.tensor([3.0], dtype=torch.float64))
     optimizer = ClippedSGD([theta], 1 / linear, threshold=linear / quadratic, form="soft")
