@@ -14,6 +14,7 @@ from scispaces.losses.binary import asymmetric_loss, soft_f1_loss
 from scispaces.losses.consistency import BinaryConsistency, binary_fisher_consistency
 from scispaces.losses.dice import dice_loss, self_adjusting_dice_loss
 from scispaces.losses.divergence import symmetric_bernoulli_divergence
+from scispaces.losses.flooding import FloodedLoss, flood, flood_rows
 from scispaces.losses.focal import focal_loss, softmax_focal_loss
 from scispaces.losses.logit_adjustment import (
     LogitAdjustedCrossEntropy,
@@ -41,6 +42,7 @@ from scispaces.losses.zlpr import ZLPRLoss, zlpr_loss, zlpr_loss_from_indices, z
 
 __all__ = [
     "BinaryConsistency",
+    "FloodedLoss",
     "LogitAdjustedCrossEntropy",
     "ZLPRLoss",
     "adjust_logits",
@@ -50,6 +52,8 @@ __all__ = [
     "dice_loss",
     "effective_number_weights",
     "equalised_margins",
+    "flood",
+    "flood_rows",
     "focal_loss",
     "inverse_frequency_weights",
     "k_subset_cross_entropy",
