@@ -103,3 +103,17 @@ def test_recorded_rows_are_read_from_the_table(
     table = tmp_path / "imbalance-revisited" / "trials.csv"
     table.write_text("loss,seed,brier\nbce,3,0.25\n")
     assert study.recorded_rows() == [{"loss": "bce", "seed": 3, "brier": 0.25}]
+
+
+def test_the_recorded_table_is_complete() -> None:
+    rows = study.recorded_rows()
+    expected = {
+        (data_set, model, loss, seed)
+        for data_set in study.FULL_DATA_SETS
+        for model in study.MODELS
+        for loss in study.LOSSES
+        for seed in study.SEEDS
+    }
+    assert {(row["data_set"], row["model"], row["loss"], row["seed"]) for row in rows} == expected
+    assert len(rows) == len(expected)
+    assert all(0 <= row[name] <= 1 for row in rows for name in study.METRICS)

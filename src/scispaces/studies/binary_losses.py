@@ -6,6 +6,9 @@ one number, the sum over the models, so that no model's gradient depends on anot
 not matter to the comparison: Adam's steps do not depend on it.
 
 A loss with two numbers to tune has both in one parameter: "0.25, 2" is its first and its second.
+
+Scores start at 0, where two of the values tried cannot learn from a positive: truncation at a half
+has no gradient there at all, and the self-adjusting Dice loss with alpha 1 has its optimum there.
 """
 
 from typing import Any
