@@ -7,7 +7,7 @@ else here, so that a wrong formula cannot hide behind another.
 """
 
 from mpmath import ncdf, npdf
-from tests.equations.arithmetic import exp, log
+from tests.equations.arithmetic import exp, log, sqrt
 
 # --- The loss -------------------------------------------------------------------------------
 
@@ -158,6 +158,19 @@ def logit_adjustment_surrogate_balanced(mean_loss, prior):
     return mean_loss / (len(prior) * min(prior) * log(2))
 
 
+def logit_adjustment_surrogate_sharp(mean_loss, prior, tau):
+    classes = range(len(prior))
+    constant = min(
+        prior[y] * log(1 + min((prior[i] / prior[y]) ** tau for i in classes if i != y))
+        for y in classes
+    )
+    return mean_loss / (len(prior) * constant)
+
+
+def logit_adjustment_regret(excess_loss, prior):
+    return 1 / (len(prior) * min(prior)) * sqrt(2 * excess_loss)
+
+
 # --- Decisions ------------------------------------------------------------------------------
 
 
@@ -253,9 +266,9 @@ def logit_adjustment_inverse_frequency(counts, y):
     return sum(counts) / (len(counts) * counts[y])
 
 
-def logit_adjustment_effective_number(counts, beta, y):
-    weight = (1 - beta) / (1 - beta ** counts[y])
-    return weight * sum(counts) / sum(n * (1 - beta) / (1 - beta**n) for n in counts)
+def logit_adjustment_effective_number(counts, beta_n, y):
+    weight = (1 - beta_n) / (1 - beta_n ** counts[y])
+    return weight * sum(counts) / sum(n * (1 - beta_n) / (1 - beta_n**n) for n in counts)
 
 
 def logit_adjustment_family_optimum(posterior, weights, offsets, y):
@@ -272,6 +285,10 @@ def logit_adjustment_ldam_stationary(posterior, margin, share):
 
 def logit_adjustment_ldam_tie(share, margin, other):
     return (share * exp(-margin) + 1 - share) / (share * exp(-other) + 1 - share)
+
+
+def logit_adjustment_ldam_bound(share):
+    return 1 / 2, 1 - share, 1 / (1 - share), 2
 
 
 # --- Two classes ----------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from tests.equations.logit_adjustment.worlds import (
     risk_slope,
     tensor,
 )
-from tests.equations.support import assert_agree, draw, draw_unit, high_precision
+from tests.equations.support import assert_agree, assert_rising, draw, draw_unit, high_precision
 
 NEAR = 1e-12
 WORLDS = [World(seed) for seed in range(180, 184)]
@@ -189,6 +189,27 @@ def test_odds_at_which_two_scores_tie():
         assert_agree(value, posterior[0] / posterior[2], NEAR)
         ratios.append(value)
     assert ratios[0] < ratios[1] < ratios[2]
+
+
+@pytest.mark.equation("logit-adjustment-ldam-bound")
+@high_precision
+def test_no_margins_move_a_tie_by_more_than_a_factor_of_two():
+    """Random margins keep the tie inside the bounds; one zero and one huge margin reach them."""
+    for seed, share in enumerate((mpmath.mpf("0.1"), mpmath.mpf("0.3"), mpmath.mpf("0.45"))):
+        half, lower, upper, two = formulas.logit_adjustment_ldam_bound(share)
+        assert_rising(half, lower, upper, two)
+        margins = [10 * m for m in draw_unit(3, seed=230 + seed)]
+        posterior = _stationary_posterior([share, 1 - 2 * share, share], margins)
+        assert_rising(lower, posterior[0] / posterior[2], upper)
+        for small, large, bound in ((0, 2, upper), (2, 0, lower)):
+            extreme = [mpmath.mpf("0.5")] * 3
+            extreme[small], extreme[large] = mpmath.mpf(0), mpmath.mpf(40)
+            posterior = _stationary_posterior([share, 1 - 2 * share, share], extreme)
+            assert_agree(posterior[0] / posterior[2], bound, 1e-9)
+    # At the largest share of a tie the inner bounds are the outer ones.
+    half, lower, upper, two = formulas.logit_adjustment_ldam_bound(mpmath.mpf(1) / 2)
+    assert_agree(half, lower)
+    assert_agree(upper, two)
 
 
 # --- Two classes ----------------------------------------------------------------------------

@@ -169,6 +169,80 @@ def test_mean_loss_bounds_the_balanced_error():
     assert_agree(value, mpmath.mpf(1) / 3)
 
 
+@pytest.mark.equation("logit-adjustment-surrogate-sharp")
+@high_precision
+def test_sharp_constant_is_met_by_the_cheapest_wrong_answer():
+    """A tie of one class with one other, the rest far behind: the cheapest one meets the bound.
+
+    Random scores never fall below it, and it differs from that for tau = 0 by at most 1 / log 2.
+    """
+    for numbers in ((6, 3, 1), (8, 1, 1), (90, 9, 1)):
+        prior = [mpmath.mpf(n) / sum(numbers) for n in numbers]
+        for tau in (mpmath.mpf(0), mpmath.mpf("0.5"), mpmath.mpf(1)):
+            prices = []
+            for y in range(3):
+                for i in range(3):
+                    if i != y:
+                        scores = [0 if k in (y, i) else -300 for k in range(3)]
+                        adjusted = [
+                            f + tau * mpmath.log(b) for f, b in zip(scores, prior, strict=True)
+                        ]
+                        loss = mpmath.log(sum(mpmath.exp(a - adjusted[y]) for a in adjusted))
+                        # Class y is always wrong, the others never and at no cost.
+                        prices.append(prior[y] * loss)
+            bounds = [formulas.logit_adjustment_surrogate_sharp(p, prior, tau) for p in prices]
+            assert_agree(min(bounds), mpmath.mpf(1) / 3)
+    for seed in range(10):
+        world, numbers = World(160 + seed, tilt=seed % 3), draw(12, seed=seed)
+        mean, errors = mpmath.mpf(0), [mpmath.mpf(0)] * 3
+        for x in world.points:
+            scores = numbers[3 * x : 3 * x + 3]
+            for y in world.classes:
+                adjusted = [f + mpmath.log(b) for f, b in zip(scores, world.prior, strict=True)]
+                total = sum(mpmath.exp(a - adjusted[y]) for a in adjusted)
+                mean += world.joint[x][y] * mpmath.log(total)
+                errors[y] += world.likelihood[x][y] * (scores[y] != max(scores))
+        bound = formulas.logit_adjustment_surrogate_sharp(mean, world.prior, mpmath.mpf(1))
+        assert_rising(sum(errors) / 3, bound)
+        flat = formulas.logit_adjustment_surrogate_sharp(mean, world.prior, mpmath.mpf(0))
+        assert_rising(bound, flat, bound / mpmath.log(2))
+
+
+@pytest.mark.equation("logit-adjustment-regret")
+@high_precision
+def test_excess_loss_bounds_the_excess_balanced_error():
+    """Random models keep the bound; a vanishing error that hits both classes alike shows its size.
+
+    With p = pi + d at one x, pi - d at the other, and a model that always says pi, the decision can
+    be wrong at both; the ratio of the two sides tends to sqrt(smaller prior / larger prior).
+    """
+    for seed in range(20):
+        world, numbers = World(220 + seed, tilt=seed % 4), draw(12, seed=seed, spread=1.0)
+        excess, regret = mpmath.mpf(0), mpmath.mpf(0)
+        for x in world.points:
+            scores = [
+                mpmath.log(p) + s
+                for p, s in zip(world.likelihood[x], numbers[3 * x : 3 * x + 3], strict=True)
+            ]
+            total = sum(b * mpmath.exp(f) for f, b in zip(scores, world.prior, strict=True))
+            for y in world.classes:
+                modelled = world.prior[y] * mpmath.exp(scores[y]) / total
+                excess += world.joint[x][y] * mpmath.log(world.posterior[x][y] / modelled)
+            chosen = scores.index(max(scores))
+            regret += (max(world.likelihood[x]) - world.likelihood[x][chosen]) / 3
+        assert_rising(regret, formulas.logit_adjustment_regret(excess, world.prior))
+    small = mpmath.mpf("1e-20")
+    for rare in (mpmath.mpf(1) / 2, mpmath.mpf(1) / 4):
+        prior, excess, regret = [1 - rare, rare], mpmath.mpf(0), mpmath.mpf(0)
+        for sign in (1, -1):
+            posterior = [prior[0] + sign * small, prior[1] - sign * small]
+            excess += sum(p * mpmath.log(p / b) for p, b in zip(posterior, prior, strict=True)) / 2
+            ratios = [p / b for p, b in zip(posterior, prior, strict=True)]
+            regret += (max(ratios) - min(ratios)) / 4
+        bound = formulas.logit_adjustment_regret(excess, prior)
+        assert_agree(regret / bound, mpmath.sqrt(rare / (1 - rare)), 1e-8)
+
+
 @pytest.mark.equation("logit-adjustment-change-of-variables")
 @high_precision
 def test_adjusted_loss_is_plain_cross_entropy_of_other_scores():
