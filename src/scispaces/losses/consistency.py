@@ -29,14 +29,14 @@ def binary_fisher_consistency(
 ) -> BinaryConsistency:
     r"""Where a weighted loss with margins puts its threshold, and if the balanced error agrees.
 
-    .. math:: \frac{\omega_+}{\omega_-} \cdot \frac{\sigma(\gamma \delta_+)}
-        {\sigma(\gamma \delta_-)} = \frac{1 - \pi}{\pi}, \qquad
-        \ell(y, f) = \frac{\omega_y}{\gamma} \log\big(1 + e^{\gamma \delta_y} e^{-\gamma y f}\big)
+    .. math:: \frac{\omega_+}{\omega_-} \cdot \frac{\sigma(\gamma \Delta_+)}
+        {\sigma(\gamma \Delta_-)} = \frac{1 - \pi}{\pi}, \qquad
+        \ell(y, f) = \frac{\omega_y}{\gamma} \log\big(1 + e^{\gamma \Delta_y} e^{-\gamma y f}\big)
 
     (book: `logit-adjustment-binary-consistency`), the condition for consistency of the loss on
     the right, with :math:`\sigma(z) = 1 / (1 + e^{-z})` and :math:`y = \pm 1`. Where the positive
     class has the probability :math:`\eta`, the expected loss is convex in f, with the slope
-    :math:`(1 - \eta) \omega_- \sigma(\gamma \delta_-) - \eta \omega_+ \sigma(\gamma \delta_+)`
+    :math:`(1 - \eta) \omega_- \sigma(\gamma \Delta_-) - \eta \omega_+ \sigma(\gamma \Delta_+)`
     at f = 0. The best f is positive where that is negative, so for :math:`\eta` above
     1 / (1 + ratio); the balanced error wants it positive for :math:`\eta > \pi`.
 
@@ -46,7 +46,7 @@ def binary_fisher_consistency(
     Args:
         positive_prior: Probability pi of the positive class, in (0, 1).
         class_weights: Weights omega of the negative and the positive class, positive.
-        margins: Margins delta of the negative and the positive class.
+        margins: Margins Delta of the negative and the positive class.
         scale: The factor gamma > 0.
 
     Returns:

@@ -80,9 +80,9 @@ def inverse_frequency_weights(class_counts: Tensor) -> Tensor:
 def effective_number_weights(class_counts: Tensor, *, beta: float = 0.9999) -> Tensor:
     r"""Weights by the effective number of samples, of which later ones repeat earlier ones.
 
-    .. math:: w_y \propto \frac{1 - \beta}{1 - \beta^{n_y}}
+    .. math:: w_y \propto \frac{1 - \beta_n}{1 - \beta_n^{n_y}}
 
-    (book: `logit-adjustment-effective-number`). They lead from equal weights at beta = 0 to
+    (book: `logit-adjustment-effective-number`), beta_n = `beta`. They lead from 1 at beta = 0 to
     `inverse_frequency_weights` as beta goes to 1, and are normalised in the same way, to 1 on
     average over the samples; the original has them sum to the number of classes.
 
