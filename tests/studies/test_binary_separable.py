@@ -58,10 +58,10 @@ def test_points_that_no_line_divides_are_refused() -> None:
 
 
 def test_a_weight_and_an_additive_margin_change_nothing_in_the_end(rows: list[Row]) -> None:
-    for method in ("cross_entropy", "weighted", "logit_adjusted"):
+    for method in ("cross_entropy", "weighted", "weighted_squared", "logit_adjusted"):
         end = last(rows, method)
         assert end["angle"] < 0.5
-        assert end["angle"] == end["angle_to_limit"]
+        assert end["angle_to_limit"] < 0.5
         assert end["position"] == pytest.approx(0.5, abs=0.01)
 
 
@@ -70,31 +70,42 @@ def test_both_change_the_line_on_the_way(rows: list[Row]) -> None:
     assert early["logit_adjusted"] < early["weighted"] < early["cross_entropy"]
 
 
+def test_weights_of_the_squared_ratio_follow_the_adjustment(rows: list[Row]) -> None:
+    def path(method: str) -> dict[int, float]:
+        return {row["iteration"]: row["position"] for row in rows if row["method"] == method}
+
+    squared, adjusted, weighted = map(path, ("weighted_squared", "logit_adjusted", "weighted"))
+    late = [at for at in squared if at >= 36]
+    assert max(abs(squared[at] - adjusted[at]) for at in late) < 0.01
+    assert max(abs(weighted[at] - adjusted[at]) for at in late) > 0.1
+
+
 def test_a_multiplicative_margin_ends_elsewhere(rows: list[Row]) -> None:
     end = last(rows, "scaled")
-    assert end["angle"] > 10
     assert end["angle_to_limit"] < 1
-    # Three times as much room before the positives: a quarter of the way.
+    # Three times as much room before the positives: a quarter of the way, on a parallel line.
     assert end["position"] == pytest.approx(0.25, abs=0.01)
+    assert end["angle"] < 1
 
 
-def test_the_path_is_that_of_gradient_descent_on_the_logarithm_of_the_loss() -> None:
+@pytest.mark.parametrize("method", ["weighted", "scaled"])
+def test_the_path_is_that_of_gradient_descent_on_the_logarithm_of_the_loss(method: str) -> None:
     points, signs = separable_data()
     few = train_separable(points, signs, iterations=2, looks=2, rate=0.1)
     inputs = np.concatenate([points, np.ones((len(points), 1))], axis=1)
     weights = np.zeros(3)
+    scale = np.where(signs > 0, 3.0, 1.0) if method == "scaled" else np.ones(len(signs))
+    factors = scale if method == "scaled" else np.where(signs > 0, 10.0, 1.0)
     for iteration in (1, 2):
-        # By differences, for the weighted loss.
+        # By differences.
         def log_loss(at: np.ndarray) -> float:
-            each = np.logaddexp(0, -signs * (inputs @ at))
-            return float(np.log((np.where(signs > 0, 10.0, 1.0) * each).sum()))
+            each = np.logaddexp(0, -signs * (inputs @ at) / scale)
+            return float(np.log((factors * each).sum()))
 
         steps = 1e-6 * np.eye(3)
         slope = [(log_loss(weights + step) - log_loss(weights - step)) / 2e-6 for step in steps]
         weights = weights - 0.1 * np.array(slope)
-        row = next(
-            row for row in few if row["method"] == "weighted" and row["iteration"] == iteration
-        )
+        row = next(row for row in few if row["method"] == method and row["iteration"] == iteration)
         assert row["norm"] == pytest.approx(np.linalg.norm(weights), rel=1e-6)
 
 

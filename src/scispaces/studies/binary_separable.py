@@ -6,13 +6,15 @@ losses compared are
 
 * cross_entropy: log(1 + e^(-y f));
 * weighted: the same, positives weighing r times as much;
+* weighted_squared: positives weighing r² times as much;
 * logit_adjusted: log(1 + e^(-y (f - log r))), which asks a positive for a score larger by log r;
-* scaled: log(1 + e^(-y f / s)) with s > 1 for positives and 1 for negatives, the multiplicative
+* scaled: s log(1 + e^(-y f / s)) with s > 1 for positives and 1 for negatives, the multiplicative
   margin of the vector-scaling loss [3].
 
-Far out log(1 + e^u) is e^u, so a weight r and an additive margin log r become the same factor, and
-neither changes the limit [2, 3]: the widest margin, the same on both sides. Only the scaled loss
-has another limit, the line that leaves s times as much room before the positives.
+Far out log(1 + e^u) is e^u, so the adjustment becomes a weight r on positives and 1/r on negatives,
+which is why it is compared with r² too. Neither weights nor additive margins change the limit
+[2, 3]: the widest margin, the same on both sides. Only the scaled loss has another limit, the line
+that leaves s times as much room before the positives.
 
 References:
     [1] D. Soudry, E. Hoffer, M. Shpigel Nacson, S. Gunasekar, N. Srebro, "The implicit bias of
@@ -33,7 +35,7 @@ from scipy.special import expit, log_softmax
 Row = dict[str, Any]
 Array = NDArray[np.float64]
 
-METHODS = ("cross_entropy", "weighted", "logit_adjusted", "scaled")
+METHODS = ("cross_entropy", "weighted", "weighted_squared", "logit_adjusted", "scaled")
 # Below this log(1 + e^u) is e^u to the last digit.
 TAIL = -36.0
 
@@ -112,16 +114,18 @@ def train_separable(
 
     Returns:
         One entry for each look and method: iteration; method; norm of the weights and bias;
-        angle, in degrees, to the line of widest margin; angle_to_limit, to the limit of the method
-        itself; position of the line between the nearest negative (0) and the nearest positive (1),
-        1/2 in the middle, outside of [0, 1] while a training point is on the wrong side.
+        angle, in degrees, between the line and that of widest margin; angle_to_limit, between
+        weights and bias and those of the limit of the method itself; position of the line between
+        the nearest negative (0) and the nearest positive (1), 1/2 in the middle, outside of [0, 1]
+        while a training point is on the wrong side.
     """
     inputs = _with_bias(points)
     positive = signs > 0
     room = np.ones((len(METHODS), len(signs)))
     room[METHODS.index("scaled"), positive] = scale
-    log_weights = np.zeros_like(room)
+    log_weights = np.log(room)
     log_weights[METHODS.index("weighted"), positive] = np.log(ratio)
+    log_weights[METHODS.index("weighted_squared"), positive] = 2 * np.log(ratio)
     shift = np.zeros_like(room)
     shift[METHODS.index("logit_adjusted")] = np.log(ratio)
     limits = [widest_margin(points, signs, scale if name == "scaled" else 1.0) for name in METHODS]
@@ -147,7 +151,7 @@ def train_separable(
                         "iteration": at,
                         "method": name,
                         "norm": float(np.linalg.norm(weights[number])),
-                        "angle": _angle(weights[number], limits[0]),
+                        "angle": _angle(weights[number, :-1], limits[0][:-1]),
                         "angle_to_limit": _angle(weights[number], limits[number]),
                         "position": float(-highest_negative[number] / gap[number]),
                     }

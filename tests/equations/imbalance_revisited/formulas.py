@@ -54,8 +54,8 @@ def imbalance_revisited_frozen(weights, cross_entropies):
     return sum(w * loss for w, loss in zip(weights, cross_entropies, strict=True))
 
 
-def imbalance_revisited_scale(c, momentum, variance):
-    return c * momentum / sqrt(c**2 * variance), momentum / sqrt(variance)
+def imbalance_revisited_scale(a, mean, mean_of_squares):
+    return a * mean / sqrt(a**2 * mean_of_squares), mean / sqrt(mean_of_squares)
 
 
 # --- What the two weights decide ------------------------------------------------------------
@@ -85,6 +85,10 @@ def imbalance_revisited_mirror(s, loss_positive, loss_negative):
     return loss_negative(s), loss_positive(-s)
 
 
+def imbalance_revisited_symmetric_risk(eta, a, b, risk, opposite_risk, loss, opposite_loss):
+    return risk - opposite_risk, (a * eta - b * (1 - eta)) * (loss - opposite_loss)
+
+
 def imbalance_revisited_weighted_threshold(a, b):
     return b / (a + b)
 
@@ -108,8 +112,8 @@ def imbalance_revisited_logarithm(p, slope):
     return slope / p
 
 
-def imbalance_revisited_escape(a):
-    return 2 * a + exp(a) - exp(-a), a + 1 - exp(-a)
+def imbalance_revisited_escape(z):
+    return 2 * z + exp(z) - exp(-z), z + 1 - exp(-z)
 
 
 def imbalance_revisited_noise(rate, loss, other):
@@ -179,24 +183,28 @@ def imbalance_revisited_empty_batch(share, size):
 # --- Truncation, and a softer one -----------------------------------------------------------
 
 
-def imbalance_revisited_truncated(p_true, threshold):
-    return -(p_true < threshold) * log(p_true)
+def imbalance_revisited_truncated(p_true, kappa):
+    return -(p_true < kappa) * log(p_true)
 
 
 def imbalance_revisited_truncated_risk(eta, p):
     return -eta * (1 - p) * (2 * p < 1) + (1 - eta) * p * (2 * p > 1)
 
 
-def imbalance_revisited_softened(x, sharpness):
-    return -1 / (1 + exp(sharpness * x)) * log(1 / (1 + exp(-x)))
+def imbalance_revisited_truncated_window(eta, kappa):
+    return min(kappa, max(1 - kappa, eta))
+
+
+def imbalance_revisited_softened(u, sharpness):
+    return -1 / (1 + exp(sharpness * u)) * log(1 / (1 + exp(-u)))
 
 
 def imbalance_revisited_softened_slope(p, sharpness, fade):
     return fade * (1 - p - sharpness * (1 - fade) * log(p))
 
 
-def imbalance_revisited_softened_odds(x, sharpness, p):
-    left = 1 / (1 + exp(sharpness * x))
+def imbalance_revisited_softened_odds(u, sharpness, p):
+    left = 1 / (1 + exp(sharpness * u))
     right = (1 - p) ** sharpness / (p**sharpness + (1 - p) ** sharpness)
     return left, right
 
@@ -261,6 +269,16 @@ def imbalance_revisited_softmax_recover(probabilities, weight):
 def imbalance_revisited_dice(probabilities, labels, smoothing):
     both = 2 * sum(y * p for p, y in zip(probabilities, labels, strict=True)) + smoothing
     return 1 - both / (sum(probabilities) + sum(labels) + smoothing)
+
+
+def imbalance_revisited_squared_population(cells):
+    """`cells`: (probability of the cell, eta, p)."""
+    numerator = 2 * sum(mass * eta * p for mass, eta, p in cells)
+    return numerator / sum(mass * (p**2 + eta) for mass, eta, p in cells)
+
+
+def imbalance_revisited_squared_optimum(eta, best):
+    return min(1, eta / best)
 
 
 def imbalance_revisited_self_adjusting_dice(p, y, alpha, smoothing):
@@ -336,6 +354,11 @@ def imbalance_revisited_tail(u, margin):
     return 0, difference, exp(2 * (margin - u)) / 2
 
 
+def imbalance_revisited_tail_negative(u, margin):
+    difference = log(1 + exp(margin - u)) - exp(margin) * log(1 + exp(-u))
+    return 0, difference, exp(margin - 2 * u) / 2
+
+
 def imbalance_revisited_boundary(a, weight):
     root = sqrt((weight - 1) ** 2 + 4 * weight * exp(2 * a))
     return log((weight - 1 + root) / (2 * exp(a))), log(weight)
@@ -364,12 +387,18 @@ def imbalance_revisited_scaled_margin(direction, points, signs, scales):
 # --- Weights or thresholds ------------------------------------------------------------------
 
 
-def imbalance_revisited_cost_threshold(weight):
-    return 1 / (1 + weight)
+def imbalance_revisited_cost_threshold(cost):
+    return 1 / (1 + cost)
 
 
-def imbalance_revisited_cost_shift(eta, weight):
-    return log(eta / (1 - eta)) + log(weight)
+def imbalance_revisited_cost_shift(eta, cost):
+    return log(eta / (1 - eta)) + log(cost)
+
+
+def imbalance_revisited_prior_shift(eta_in_use, s, share_in_use, share):
+    left = log(eta_in_use / (1 - eta_in_use))
+    right = s + log(share_in_use / (1 - share_in_use)) - log(share / (1 - share))
+    return left, right
 
 
 def imbalance_revisited_calibration_error(bins):

@@ -53,11 +53,11 @@ def test_a_logarithm_divides_the_slope_by_the_probability():
 @pytest.mark.equation("imbalance-revisited-escape")
 @high_precision
 def test_times_to_escape_are_integrals_of_one_over_the_slope():
-    """Both printed times equal numeric integrals of the inverse slope from -a to 0."""
-    for a in (mpmath.mpf(1), mpmath.mpf("4.5")):
-        accuracy, entropy = formulas.imbalance_revisited_escape(a)
-        slow = mpmath.quad(lambda x: 1 / (sigmoid(x) * sigmoid(-x)), [-a, 0])
-        fast = mpmath.quad(lambda x: 1 / sigmoid(-x), [-a, 0])
+    """Both printed times equal numeric integrals of the inverse slope from -z to 0."""
+    for z in (mpmath.mpf(1), mpmath.mpf("4.5")):
+        accuracy, entropy = formulas.imbalance_revisited_escape(z)
+        slow = mpmath.quad(lambda x: 1 / (sigmoid(x) * sigmoid(-x)), [-z, 0])
+        fast = mpmath.quad(lambda x: 1 / sigmoid(-x), [-z, 0])
         assert_agree(accuracy, slow, 1e-15)
         assert_agree(entropy, fast, 1e-15)
 

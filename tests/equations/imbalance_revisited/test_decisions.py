@@ -97,6 +97,31 @@ def test_threshold_is_decided_by_the_weights_at_one_half():
     assert slope(eta + mpmath.mpf("0.01")) < 0 < slope(eta - mpmath.mpf("0.01"))
 
 
+def _truncated(s):
+    """Hard truncation at one half of a positive."""
+    return mpmath.log(1 + mpmath.exp(-s)) if s < 0 else mpmath.mpf(0)
+
+
+@pytest.mark.equation("imbalance-revisited-symmetric-risk")
+@high_precision
+def test_risks_of_opposite_scores_differ_by_a_product():
+    """Both sides agree for seven symmetric losses; a positive score wins above b/(a + b) only."""
+    for loss in (*SYMMETRIC.values(), _truncated):
+        for a, b, eta in zip(draw_unit(4, 7), draw_unit(4, 8), draw_unit(4, 9), strict=True):
+            for s in SCORES:
+                left, right = formulas.imbalance_revisited_symmetric_risk(
+                    eta,
+                    a,
+                    b,
+                    risk(eta, loss, s, a, b),
+                    risk(eta, loss, -s, a, b),
+                    loss(s),
+                    loss(-s),
+                )
+                assert_agree(left, right)
+                assert (left < 0) == ((s > 0) == (eta > b / (a + b)))
+
+
 @pytest.mark.equation("imbalance-revisited-weighted-threshold")
 @high_precision
 def test_class_weights_alone_set_the_threshold_of_every_symmetric_loss():

@@ -1,7 +1,9 @@
 """Checks of the Dice losses: optimum, ends, slopes and threshold."""
 
 import mpmath
+import numpy as np
 import pytest
+from scipy import optimize
 from tests.equations.imbalance_revisited import formulas
 from tests.equations.imbalance_revisited.support import SCORES, sigmoid
 from tests.equations.support import assert_agree, draw_unit, high_precision
@@ -33,6 +35,45 @@ def test_dice_loss_of_a_row():
     a, b, c = probabilities
     expected = (b + (1 - a) + (1 - c)) / (a + b + c + 2 + smoothing)
     assert_agree(formulas.imbalance_revisited_dice(probabilities, labels, smoothing), expected)
+
+
+# Nine cells of feature space, their mass and the probability of a positive in each.
+CELLS = np.random.default_rng(8)
+MASSES, SHARES = CELLS.dirichlet(np.ones(9)), CELLS.uniform(0.02, 0.9, size=9)
+
+
+def _squared(p):
+    """Dice overlap with squares of a large sample: labels counted, and probabilities given."""
+    labels = np.concatenate([np.ones(9), np.zeros(9)])
+    counts = np.concatenate([MASSES * SHARES, MASSES * (1 - SHARES)])
+    given = np.concatenate([p, p])
+    return 2 * (counts * labels * given).sum() / (counts * (given**2 + labels**2)).sum()
+
+
+@pytest.mark.equation("imbalance-revisited-squared-population")
+def test_squared_overlap_of_a_population():
+    """The printed overlap equals one summed over positives and negatives, for five answers."""
+    for _ in range(5):
+        p = CELLS.uniform(size=9)
+        printed = formulas.imbalance_revisited_squared_population(
+            list(zip(MASSES, SHARES, p, strict=True))
+        )
+        assert_agree(printed, _squared(p), 1e-12)
+
+
+@pytest.mark.equation("imbalance-revisited-squared-optimum")
+def test_best_probabilities_for_the_squared_overlap_are_clipped_multiples_of_the_true_ones():
+    """They agree with a numerical maximum over nine free probabilities, two of them at one."""
+    found = optimize.minimize(
+        lambda p: -_squared(p),
+        np.full(9, 0.5),
+        bounds=[(0, 1)] * 9,
+        method="L-BFGS-B",
+        options={"ftol": 1e-15, "gtol": 1e-10},
+    )
+    printed = [formulas.imbalance_revisited_squared_optimum(eta, -found.fun) for eta in SHARES]
+    assert 0 < sum(p == 1 for p in printed) < 9
+    np.testing.assert_allclose(found.x, printed, atol=1e-5)
 
 
 @pytest.mark.equation("imbalance-revisited-self-adjusting-dice")

@@ -160,6 +160,20 @@ def test_far_out_a_margin_is_a_weight():
         assert_agree(high * mpmath.exp(2 * far), weight**2 / 2)
 
 
+@pytest.mark.equation("imbalance-revisited-tail-negative")
+@high_precision
+def test_far_out_a_negative_margin_is_a_small_weight():
+    """The bounds hold for margins below 0; middle and bound have the expected leading terms."""
+    for u, margin in itertools.product([*SCORES, mpmath.mpf(-5)], (MARGINS[0], mpmath.mpf(-4))):
+        assert_rising(*formulas.imbalance_revisited_tail_negative(u, margin))
+        far = mpmath.mpf(50)
+        low, middle, high = formulas.imbalance_revisited_tail_negative(far, margin)
+        weight = mpmath.exp(margin)
+        assert low == 0
+        assert_agree(middle * mpmath.exp(2 * far), (weight - weight**2) / 2, 1e-6)
+        assert_agree(high * mpmath.exp(2 * far), weight / 2)
+
+
 @pytest.mark.equation("imbalance-revisited-boundary")
 @high_precision
 def test_intercepts_of_a_weight_and_of_adjusted_scores_for_two_points():
@@ -236,6 +250,18 @@ def test_a_weight_on_positives_shifts_the_best_score_by_its_logarithm():
             return on + (1 - eta) * cross_entropy_of_score(-x)
 
         assert_agree(mpmath.diff(risk, s), 0, DIFF)
+
+
+@pytest.mark.equation("imbalance-revisited-prior-shift")
+@high_precision
+def test_another_share_of_positives_shifts_the_log_odds():
+    """Both sides agree for eta from Bayes' rule with two class densities, at two shares."""
+    for on, off, share in zip(draw_unit(4, 51), draw_unit(4, 52), draw_unit(4, 53), strict=True):
+        in_use = share / 3
+        eta = in_use * on / (in_use * on + (1 - in_use) * off)
+        trained = share * on / (share * on + (1 - share) * off)
+        s = mpmath.log(trained / (1 - trained))
+        assert_agree(*formulas.imbalance_revisited_prior_shift(eta, s, in_use, share))
 
 
 @pytest.mark.equation("imbalance-revisited-calibration-error")

@@ -204,12 +204,10 @@ def test_a_fitted_focal_model_minimises_cross_entropy_with_its_own_weights_froze
 @high_precision
 def test_adam_does_not_see_a_common_factor():
     """Both printed quotients agree for random moments, and with a step written out."""
-    for c, momentum, variance in zip(
-        draw_unit(5, 1), draw_unit(5, 2), draw_unit(5, 3), strict=True
-    ):
-        left, right = formulas.imbalance_revisited_scale(7 * c, momentum, variance)
+    for a, mean, squares in zip(draw_unit(5, 1), draw_unit(5, 2), draw_unit(5, 3), strict=True):
+        left, right = formulas.imbalance_revisited_scale(7 * a, mean, squares)
         assert_agree(left, right)
-        assert_agree(right, momentum * variance ** mpmath.mpf("-0.5"))
+        assert_agree(right, mean * squares ** mpmath.mpf("-0.5"))
 
 
 @pytest.mark.equation("imbalance-revisited-mirror")

@@ -48,6 +48,19 @@ def test_slope_of_the_truncated_risk_points_to_one_half_from_both_sides():
         assert formulas.imbalance_revisited_truncated_risk(eta, mpmath.mpf("0.5")) == 0
 
 
+@pytest.mark.equation("imbalance-revisited-truncated-window")
+def test_descent_on_a_late_truncation_ends_at_the_true_probability_inside_a_window():
+    """Bisection on the slope of the truncated risk ends at the printed p, for three thresholds."""
+    for kappa in (0.5, 0.7, 0.95):
+        for eta in (0.02, 0.2, 0.31, 0.5, 0.6, 0.97):
+            low, high = 1e-6, 1 - 1e-6
+            for _ in range(60):
+                p = (low + high) / 2
+                slope = (1 - eta) * p * (1 - p < kappa) - eta * (1 - p) * (p < kappa)
+                low, high = (low, p) if slope > 0 else (p, high)
+            assert_agree(formulas.imbalance_revisited_truncated_window(eta, kappa), low, 1e-12)
+
+
 @pytest.mark.equation("imbalance-revisited-softened")
 @high_precision
 def test_softened_loss_fades_cross_entropy_out():
