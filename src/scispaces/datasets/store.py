@@ -11,12 +11,16 @@ import os
 import threading
 import urllib.error
 import urllib.request
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pooch
+with warnings.catch_warnings():
+    # In a notebook pooch's progress bar, which is not used here, asks for widgets when imported.
+    warnings.filterwarnings("ignore", message="IProgress not found")
+    import pooch
 
 CONNECTION_SECONDS = 4
 TRANSFER_SECONDS = 30
