@@ -4,9 +4,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from scispaces.transport._jit import kernel
 
 
 @intrinsic
@@ -43,7 +45,7 @@ def fetch(_context: Any, array: Any, place: Any) -> Any:
     return types.none(array, types.intp), generate
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@kernel(fastmath=True)
 def least_sum(row: np.ndarray, other: np.ndarray, best: float) -> float:
     """The least of `best` and all row[j] + other[j]."""
     for j in range(len(other)):
@@ -51,7 +53,7 @@ def least_sum(row: np.ndarray, other: np.ndarray, best: float) -> float:
     return best
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def place_of_sum(row: np.ndarray, other: np.ndarray, value: float) -> int:
     """The first j with row[j] + other[j] == value; there must be one."""
     j = 0

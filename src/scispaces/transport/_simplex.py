@@ -14,8 +14,8 @@ step makes the plan cheaper and the method ends whatever the ties.
 """
 
 import numpy as np
-from numba import njit
 
+from scispaces.transport._jit import kernel
 from scispaces.transport._rows import least_sum, place_of_sum
 from scispaces.transport._start import NO_NODE, first_tree
 
@@ -30,7 +30,7 @@ _NO_BITS = np.uint64(0)
 Tree = tuple[np.ndarray, ...]
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def workspace(m: int, n: int) -> tuple[Tree, Tree]:
     """Memory for a problem of m + n nodes: what describes the tree, and real numbers."""
     nodes = m + n
@@ -46,7 +46,7 @@ def workspace(m: int, n: int) -> tuple[Tree, Tree]:
     return tree, (np.empty(nodes), np.empty(nodes), np.empty(nodes))
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def solve(
     cost: np.ndarray,
     p: np.ndarray,
@@ -69,7 +69,7 @@ def solve(
     return _solve(cost, p, q, units, tree, reals, stop_above, words)
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def dual_value(cost: np.ndarray, p: np.ndarray, q: np.ndarray, sinks: np.ndarray) -> float:
     """What the potentials -`sinks` of the sinks, completed by the best of the sources, prove."""
     value = 0.0
@@ -80,7 +80,7 @@ def dual_value(cost: np.ndarray, p: np.ndarray, q: np.ndarray, sinks: np.ndarray
     return value
 
 
-@njit(nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def _solve(
     cost: np.ndarray,
     p: np.ndarray,
@@ -133,7 +133,7 @@ def _solve(
         # The potentials carry the rounding of many shifts: make them anew and look again.
 
 
-@njit(nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def _step(
     source: np.uint32,
     sink: np.uint32,
@@ -147,7 +147,7 @@ def _step(
 ) -> None:
     """Take in the arc from source to sink, send what goes round the cycle, let an arc go."""
     # Every second arc on the way up from either end loses mass; the least of them leaves.
-    sent = np.int64(2**62)
+    sent = np.int64(2**63 - 1)
     leaving, source_side = source, True
     node = source
     while not _holds(below, node, sink, words):
@@ -209,13 +209,13 @@ def _step(
                 part[place_of_bit] += shift * ((bits >> np.uint64(place_of_bit)) & _ONE_BIT)
 
 
-@njit(nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def _holds(below: np.ndarray, node: np.uint32, other: np.uint32, words: int) -> bool:
     bits = below[node * words + (np.int64(other) >> 6)]
     return (bits >> np.uint64(np.int64(other) & 63)) & _ONE_BIT != _NO_BITS
 
 
-@njit(nogil=True, forceinline=True)
+@kernel(forceinline=True)
 def _sets_of_tree(
     parent: np.ndarray, order: np.ndarray, below: np.ndarray, nodes: int, words: int
 ) -> None:
@@ -230,7 +230,7 @@ def _sets_of_tree(
             below[parent[node] * words + k] |= below[node * words + k]
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def potentials_of_tree(
     cost: np.ndarray, parent: np.ndarray, potential: np.ndarray, stack: np.ndarray
 ) -> float:

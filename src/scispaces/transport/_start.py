@@ -1,15 +1,15 @@
 """Masses as integers, and a first tree that is close to the best one."""
 
 import numpy as np
-from numba import njit
 
+from scispaces.transport._jit import kernel
 from scispaces.transport._rows import least_sum, place_of_sum
 
 NO_NODE = np.uint32(2**32 - 1)
 _TAKEN = 1e300  # more than any cost: the column has nothing left to receive
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def normalise(masses: np.ndarray, shares: np.ndarray) -> None:
     """Divide the masses by their sum, which the order of the masses does not change."""
     total, lost = 0.0, 0.0  # Neumaier's sum
@@ -21,7 +21,17 @@ def normalise(masses: np.ndarray, shares: np.ndarray) -> None:
         shares[k] = masses[k] / (total + lost)
 
 
-@njit(nogil=True, cache=True)
+@kernel()
+def scale_of(m: int) -> tuple[int, int]:
+    """The integers (one, spread) of `integer_masses` for m sources; one is a power of 2."""
+    spread = 2 * m + 1
+    one = 1
+    while one <= 2**61 // spread:
+        one *= 2
+    return one, spread
+
+
+@kernel()
 def integer_masses(p: np.ndarray, q: np.ndarray, units: np.ndarray) -> tuple[int, int]:
     """Fill `units` with p, then q, each of sum 1, as integers of equal sum; give (one, spread).
 
@@ -30,16 +40,14 @@ def integer_masses(p: np.ndarray, q: np.ndarray, units: np.ndarray) -> tuple[int
     ever tied. A flow rounded to multiples of `spread` is the flow of the masses as they were.
     """
     m, n = len(p), len(q)
-    spread = 2 * m + 1
-    one = 1
-    while one <= 2**60 // spread:
-        one *= 2
+    one, spread = scale_of(m)
     for masses, start in ((p, 0), (q, m)):
-        rest = one
-        largest = 0
+        rest, owed, largest = one, 0.0, 0
         for k in range(len(masses)):
+            exact = masses[k] * one + owed
             # A mass too small for the grid gets the least one that moves at all.
-            units[start + k] = max(1, np.int64(np.rint(masses[k] * one)))
+            units[start + k] = max(1, np.int64(np.rint(exact)))
+            owed = exact - units[start + k]  # rounding is passed on, so that it never adds up
             rest -= units[start + k]
             if masses[k] > masses[largest]:
                 largest = k
@@ -53,7 +61,7 @@ def integer_masses(p: np.ndarray, q: np.ndarray, units: np.ndarray) -> tuple[int
     return one, spread
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@kernel(fastmath={"reassoc", "contract", "nsz"})
 def _advantages(cost: np.ndarray, columns: np.ndarray, keys: np.ndarray) -> None:
     """Minus the mean of each column; and for each row, how far its best is below its mean.
 
@@ -73,7 +81,7 @@ def _advantages(cost: np.ndarray, columns: np.ndarray, keys: np.ndarray) -> None
         columns[j] /= m
 
 
-@njit(nogil=True, cache=True)
+@kernel()
 def first_tree(
     cost: np.ndarray,
     units: np.ndarray,
