@@ -215,13 +215,13 @@ def test_bad_values_are_refused(p, q, cost, sentence):
 
 
 def test_bad_types_are_refused():
-    with pytest.raises(TypeError, match="`cost` must hold real numbers. Got dtype complex128."):
+    with pytest.raises(TypeError, match=r"`cost` must hold real numbers. Got dtype complex128."):
         emd([1.0], [1.0], [[1j]])
     with pytest.raises(TypeError, match="`p` must hold real numbers"):
         emd(["a"], [1.0], [[1.0]])
-    with pytest.raises(ValueError, match="the same number of problems. Got 1, 2 and 1."):
+    with pytest.raises(ValueError, match=r"the same number of problems. Got 1, 2 and 1."):
         emd_batch([[1.0]], [[1.0], [1.0]], [[[1.0]]])
-    with pytest.raises(ValueError, match="`n_jobs` must be -1 or a positive integer. Got 0."):
+    with pytest.raises(ValueError, match=r"`n_jobs` must be -1 or a positive integer. Got 0."):
         emd_batch([[1.0]], [[1.0]], [[[1.0]]], n_jobs=0)
 
 

@@ -10,6 +10,7 @@ from scispaces.transport.documents import (
     documents_from_tokens,
     documents_from_vectors,
 )
+from scispaces.transport.entropic import EntropicTransport, sinkhorn
 from scispaces.transport.exact import (
     TransportBatch,
     TransportPlan,
@@ -22,6 +23,7 @@ from scispaces.transport.words import PairDistances, wmd, wmd_pairs, wrd, wrd_pa
 
 __all__ = [
     "Documents",
+    "EntropicTransport",
     "Neighbours",
     "PairDistances",
     "TransportBatch",
@@ -33,6 +35,7 @@ __all__ = [
     "emd_plan",
     "nearest_documents",
     "rwmd",
+    "sinkhorn",
     "wcd",
     "wmd",
     "wmd_pairs",
