@@ -11,9 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from numba import config, njit
+import numba
+from numba import njit
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+config: Any = numba.config  # its settings come from the environment, unknown to type checkers
 
 _HERE = Path(__file__).parent
 

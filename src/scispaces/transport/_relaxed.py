@@ -34,7 +34,8 @@ class Side:
 def side_of(documents: Documents, kind: int, *, query: bool) -> Side:
     """Make documents ready, as the right factor of the products if they are queries."""
     table = documents.vectors
-    used, local = np.unique(documents.words, return_inverse=True)
+    distinct, local = np.unique(documents.words, return_inverse=True)
+    used = distinct.astype(np.int64)
     vectors = table[used]
     norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
     masses, starts = documents.weights, documents.starts

@@ -11,8 +11,7 @@ from numba.extending import intrinsic
 from scispaces.transport._jit import kernel
 
 
-@intrinsic
-def least(_context: Any, first: Any, second: Any) -> Any:
+def _least(_context: Any, first: Any, second: Any) -> Any:
     """The lesser of two floats of one type, neither of them NaN.
 
     Python's own `min` minds NaN and the sign of zero, which keeps a compiler from taking the
@@ -28,8 +27,7 @@ def least(_context: Any, first: Any, second: Any) -> Any:
     return first(first, second), generate
 
 
-@intrinsic
-def fetch(_context: Any, array: Any, place: Any) -> Any:
+def _fetch(_context: Any, array: Any, place: Any) -> Any:
     """Ask for the cache line of `array[place]`, without waiting for it."""
 
     def generate(target: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -43,6 +41,10 @@ def fetch(_context: Any, array: Any, place: Any) -> Any:
         return target.get_dummy_value()
 
     return types.none(array, types.intp), generate
+
+
+least: Any = intrinsic(_least)
+fetch: Any = intrinsic(_fetch)
 
 
 @kernel(fastmath=True)

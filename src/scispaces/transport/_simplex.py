@@ -236,11 +236,11 @@ def potentials_of_tree(
 ) -> float:
     """Potentials from the tree alone, 0 at its root; give the largest, without its sign."""
     m, n = cost.shape
-    for node in range(m + n):
-        potential[node] = np.nan
+    potential[: m + n] = np.nan
     largest = 0.0
     for start in range(m + n):
-        node, height = np.uint32(start), 0
+        node = np.uint32(start)
+        height = 0
         while np.isnan(potential[node]):
             if parent[node] == NO_NODE:
                 potential[node] = 0.0

@@ -171,8 +171,9 @@ def _shaped(original: Any, bounds: Array, single: bool) -> Any:
 
 def _centres(one: Documents, other: Documents, kind: int) -> Array:
     ones, corpus = side_of(one, kind, query=True), side_of(other, kind, query=False)
-    bounds = np.stack([centre_bounds(centre, corpus) for centre in ones.centres] or [[]])
-    bounds = bounds.reshape(len(one), len(other))
+    bounds = np.empty((len(one), len(other)))
+    for number, centre in enumerate(ones.centres):
+        bounds[number] = centre_bounds(centre, corpus)
     bounds[np.diff(ones.documents.starts) == 0] = np.nan
     bounds[:, np.diff(corpus.documents.starts) == 0] = np.nan
     return bounds
@@ -184,11 +185,9 @@ def _shares(text: Documents) -> Array:
 
 
 def _cost_matrix(one: Documents, other: Documents) -> Array:
-    packed = []
-    for text in (one, other):
-        room = packing_room(len(text.words), text.vectors.shape[1])
-        pack(text.vectors, text.words, text.weights, EUCLIDEAN, *room)
-        packed += room[:2]
+    x, y = (packing_room(len(text.words), text.vectors.shape[1]) for text in (one, other))
+    pack(one.vectors, one.words, one.weights, EUCLIDEAN, *x)
+    pack(other.vectors, other.words, other.weights, EUCLIDEAN, *y)
     cost = np.empty((len(one.words), len(other.words)))
-    fill_costs(*packed, EUCLIDEAN, cost)
+    fill_costs(x[0], x[1], y[0], y[1], EUCLIDEAN, cost)
     return cost

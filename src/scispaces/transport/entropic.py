@@ -86,7 +86,9 @@ def sinkhorn(
             raise ValueError(f"`{name}` must be positive and finite. Got {number!r}.")
     shares = [x / x.sum(-1, keepdim=True) for x in masses]
     with torch.no_grad():
-        f, g, plan, error = _iterate(*shares, prices, regularisation, tolerance, max_iterations)
+        f, g, plan, error = _iterate(
+            shares[0], shares[1], prices, regularisation, tolerance, max_iterations
+        )
         moved = (plan * prices).sum((-2, -1))
     # At the optimum the value changes with p, q and the costs as if f, g and the plan were fixed.
     value = (shares[0] * f).sum(-1) + (shares[1] * g).sum(-1)
