@@ -121,7 +121,7 @@ def test_equal_distributions_cost_exactly_nothing():
     solution = emd_plan(p, p, cost)
     assert solution.value == 0
     np.testing.assert_array_equal(solution.plan, np.diag(np.diag(solution.plan)))
-    np.testing.assert_allclose(np.diag(solution.plan), p, rtol=1e-14)
+    np.testing.assert_allclose(np.diag(solution.plan), p, rtol=0, atol=1e-16)
 
 
 def test_a_mass_of_nothing_moves_nothing_and_has_feasible_potentials():

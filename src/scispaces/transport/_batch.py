@@ -34,13 +34,18 @@ def solve_one(
         return outcome, np.nan, np.nan
     parent, flow = tree[0], tree[1]
     sinks = reals[0][m : m + n]
+    bits = 0
+    while (1 << bits) < spread:
+        bits += 1
     value, proved, size = 0.0, 0.0, 0.0
     for node in range(m + n):
         if parent[node] != NO_NODE:
             price = cost[node, parent[node] - m] if node < m else cost[parent[node], node - m]
-            flow[node] = (flow[node] + m) // spread  # the perturbation taken back
-            value += price * (flow[node] / one)
-            size += abs(price) * (flow[node] / one)
+            # A shift divides by `spread`, rounding the perturbation off.
+            flow[node] = (flow[node] + spread // 2) >> bits
+            value += price * flow[node]
+            size += abs(price) * flow[node]
+    value, size = value / one, size / one
     u, v = duals
     for i in range(m):
         u[i] = least_sum(cost[i], sinks, _HUGE)
@@ -134,6 +139,9 @@ def _unpack_duals(
     v: np.ndarray,
 ) -> None:
     """Potentials in their places; a node without mass gets the largest that is feasible."""
+    if len(rows) == len(u) and len(columns) == len(v):
+        u[:], v[:] = duals[0][: len(u)], duals[1][: len(v)]
+        return
     v[:] = np.inf
     for place in range(len(columns)):
         v[columns[place]] = duals[1][place]

@@ -66,10 +66,10 @@ def pack(
 
 
 @kernel(fastmath={"reassoc", "contract", "nsz"})
-def _sixteen_products(x: np.ndarray, y: np.ndarray, products: np.ndarray) -> None:
+def _sixteen_products(x: np.ndarray, y: np.ndarray, i: int, j: int, products: np.ndarray) -> None:
     """Inner products of four rows with four rows, each loaded once."""
-    x0, x1, x2, x3 = x[0], x[1], x[2], x[3]
-    y0, y1, y2, y3 = y[0], y[1], y[2], y[3]
+    x0, x1, x2, x3 = x[i], x[i + 1], x[i + 2], x[i + 3]
+    y0, y1, y2, y3 = y[j], y[j + 1], y[j + 2], y[j + 3]
     s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = 0.0
     s20 = s21 = s22 = s23 = s30 = s31 = s32 = s33 = 0.0
     for k in range(len(x0)):
@@ -79,10 +79,11 @@ def _sixteen_products(x: np.ndarray, y: np.ndarray, products: np.ndarray) -> Non
         s10, s11, s12, s13 = s10 + b * e, s11 + b * f, s12 + b * g, s13 + b * h
         s20, s21, s22, s23 = s20 + c * e, s21 + c * f, s22 + c * g, s23 + c * h
         s30, s31, s32, s33 = s30 + d * e, s31 + d * f, s32 + d * g, s33 + d * h
-    products[0], products[1], products[2], products[3] = s00, s01, s02, s03
-    products[4], products[5], products[6], products[7] = s10, s11, s12, s13
-    products[8], products[9], products[10], products[11] = s20, s21, s22, s23
-    products[12], products[13], products[14], products[15] = s30, s31, s32, s33
+    t0, t1, t2, t3 = products[i], products[i + 1], products[i + 2], products[i + 3]
+    t0[j], t0[j + 1], t0[j + 2], t0[j + 3] = s00, s01, s02, s03
+    t1[j], t1[j + 1], t1[j + 2], t1[j + 3] = s10, s11, s12, s13
+    t2[j], t2[j + 1], t2[j + 2], t2[j + 3] = s20, s21, s22, s23
+    t3[j], t3[j + 1], t3[j + 2], t3[j + 3] = s30, s31, s32, s33
 
 
 @kernel(fastmath={"reassoc", "contract", "nsz"})
@@ -105,22 +106,36 @@ def fill_costs(
 ) -> None:
     """Costs (m, n) between packed vectors; x and y have rows to spare for a multiple of four."""
     m, n = cost.shape
-    products = np.empty(16)
+    products = np.empty((m + 4, n + 4))
     for i in range(0, m, 4):
         for j in range(0, n, 4):
-            _sixteen_products(x[i : i + 4], y[j : j + 4], products)
-            for k in range(i, min(i + 4, m)):
-                for column in range(j, min(j + 4, n)):
-                    product = products[4 * (k - i) + column - j]
-                    if kind == EUCLIDEAN:
-                        bound = x_norms[k] + y_norms[column]
-                        square = bound - 2 * product
-                        if square <= _SMALL * bound:
-                            square = _square_of_difference(x[k], y[column], 1.0, 1.0)
-                        cost[k, column] = np.sqrt(square)
-                    else:
-                        cost[k, column] = 1 - product / (x_norms[k] * y_norms[column])
-                        if cost[k, column] <= _SMALL:
-                            cost[k, column] = 0.5 * _square_of_difference(
-                                x[k], y[column], x_norms[k], y_norms[column]
-                            )
+            _sixteen_products(x, y, i, j, products)
+    for i in range(m):
+        if kind == EUCLIDEAN:
+            _roots(products[i], x_norms[i], y_norms, cost[i])
+        else:
+            _angles(products[i], x_norms[i], y_norms, cost[i])
+        for j in range(n):
+            if cost[i, j] < 0:  # marked as small: the product has lost its digits
+                if kind == EUCLIDEAN:
+                    cost[i, j] = np.sqrt(_square_of_difference(x[i], y[j], 1.0, 1.0))
+                else:
+                    a, b = x_norms[i], y_norms[j]
+                    cost[i, j] = 0.5 * _square_of_difference(x[i], y[j], a, b)
+
+
+@kernel()
+def _roots(products: np.ndarray, square: float, squares: np.ndarray, row: np.ndarray) -> None:
+    """Euclidean distances from products and squares of lengths; -1 for the small ones."""
+    for j in range(len(row)):
+        most = square + squares[j]
+        distance = most - 2 * products[j]
+        row[j] = np.sqrt(distance) if distance > _SMALL * most else -1.0
+
+
+@kernel()
+def _angles(products: np.ndarray, norm: float, norms: np.ndarray, row: np.ndarray) -> None:
+    """1 - cosine from products and lengths; -1 for the small ones."""
+    for j in range(len(row)):
+        cost = 1 - products[j] / (norm * norms[j])
+        row[j] = cost if cost > _SMALL else -1.0

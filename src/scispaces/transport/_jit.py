@@ -44,7 +44,8 @@ def kernel(**options: Any) -> Callable[[Function], Function]:
         before = config.CACHE_DIR
         config.CACHE_DIR = _FOLDER  # looked at while the next line runs, and not after
         try:
-            return njit(nogil=True, cache=True, **options)(function)
+            # A division by zero gives infinity, as in numpy: to ask each time costs the vectors.
+            return njit(nogil=True, cache=True, error_model="numpy", **options)(function)
         finally:
             config.CACHE_DIR = before
 

@@ -11,7 +11,7 @@ _TAKEN = 1e300  # more than any cost: the column has nothing left to receive
 
 @kernel()
 def normalise(masses: np.ndarray, shares: np.ndarray) -> None:
-    """Divide the masses by their sum, which the order of the masses does not change."""
+    """Divide the masses by their sum, which is taken to the last digit."""
     total, lost = 0.0, 0.0  # Neumaier's sum
     for mass in masses:
         partial = total + mass
@@ -23,12 +23,11 @@ def normalise(masses: np.ndarray, shares: np.ndarray) -> None:
 
 @kernel()
 def scale_of(m: int) -> tuple[int, int]:
-    """The integers (one, spread) of `integer_masses` for m sources; one is a power of 2."""
-    spread = 2 * m + 1
-    one = 1
-    while one <= 2**61 // spread:
-        one *= 2
-    return one, spread
+    """The integers (one, spread) of `integer_masses` for m sources, both powers of 2."""
+    bits = 1
+    while (1 << bits) < 2 * m + 1:
+        bits += 1
+    return 1 << (61 - bits), 1 << bits
 
 
 @kernel()
