@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from scispaces.transport._common import Array
 from scispaces.transport._costs import EUCLIDEAN
 from scispaces.transport._jit import kernel
 from scispaces.transport._rows import least
+from scispaces.transport._search import SAFE
 from scispaces.transport.documents import Documents
-
-_SAFE = 1 - 1e-6  # for the rounding of roots and sums in float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +50,8 @@ def side_of(documents: Documents, kind: int, *, query: bool) -> Side:
     lengths = np.diff(starts)
     totals = np.bincount(np.repeat(np.arange(len(lengths)), lengths), masses, len(lengths))
     masses = masses / np.repeat(totals, lengths)
-    centres = np.zeros((len(lengths), table.shape[1]))
-    for number in range(len(lengths)):
-        own = slice(starts[number], starts[number + 1])
-        centres[number] = masses[own] @ vectors[local[own]]
+    shares = csr_array((masses, local, starts), (len(lengths), len(used)))
+    centres = shares @ vectors.astype(np.float64)
     factors = _factors(vectors, norms, kind, query)
     return Side(documents, used, local.astype(np.int32), masses, factors, centres, kind)
 
@@ -86,7 +84,10 @@ def centre_bounds(query: Array, corpus: Side) -> Array:
 def relaxed_bounds(
     factors: Array, masses: Array, corpus: Side, candidates: Array
 ) -> tuple[Array, Array]:
-    """Both one-sided bounds of candidates; the query's words first, the documents' second."""
+    """Both one-sided bounds of candidates, (2, candidates), the query's words first; and costs.
+
+    The costs are those of `_factors`: between all words of the corpus and the query's.
+    """
     table = corpus.factors @ factors.T
     bounds = np.empty((2, len(candidates)))
     _relax(
@@ -99,7 +100,7 @@ def relaxed_bounds(
         corpus.kind == EUCLIDEAN,
         bounds,
     )
-    return bounds[0], bounds[1]
+    return bounds, table
 
 
 @kernel(fastmath=True)
@@ -130,7 +131,7 @@ def _relax(
         total = 0.0
         for k in range(begin, end):
             total += masses[k] * nearest[words[k]]
-        bounds[1, place] = total * _SAFE
+        bounds[1, place] = total * SAFE
         best[:] = table[words[begin]]
         k = begin + 1
         while k < end:  # four rows at a time; the last one again where there are fewer
@@ -140,7 +141,10 @@ def _relax(
                 best[i] = least(best[i], least(least(a[i], b[i]), least(c[i], d[i])))
             k += 4
         total = 0.0
-        for i in range(width):
-            cost = max(best[i], 0.0)
-            total += query_masses[i] * (np.sqrt(cost) if squared else cost)
-        bounds[0, place] = total * _SAFE
+        if squared:
+            for i in range(width):
+                total += query_masses[i] * np.sqrt(max(best[i], best.dtype.type(0)))
+        else:
+            for i in range(width):
+                total += query_masses[i] * max(best[i], best.dtype.type(0))
+        bounds[0, place] = total * SAFE

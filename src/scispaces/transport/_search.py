@@ -3,7 +3,7 @@
 import numpy as np
 
 from scispaces.transport._batch import solve_one
-from scispaces.transport._costs import fill_costs, pack
+from scispaces.transport._costs import EUCLIDEAN, fill_costs, pack
 from scispaces.transport._jit import kernel
 from scispaces.transport._pairs import packing_room
 from scispaces.transport._rows import least, least_sum
@@ -11,7 +11,7 @@ from scispaces.transport._simplex import OPTIMAL, STOPPED, dual_value, workspace
 
 EXCLUDED, REFUTED, SOLVED = 0, 1, 2
 
-_POOL = 2**22  # numbers in the store of costs, for each thread
+SAFE = 1 - 1e-6  # for the rounding of roots and sums in float32
 _TIES = 1 + 1e-9  # a document is dropped only if it is farther by more than rounding
 _HUGE = 1e300
 
@@ -26,8 +26,8 @@ def search(
     starts: np.ndarray,
     words: np.ndarray,
     local: np.ndarray,
-    used: np.ndarray,
     masses: np.ndarray,
+    lower: np.ndarray,
     order: np.ndarray,
     bounds: np.ndarray,
     kind: int,
@@ -39,21 +39,17 @@ def search(
     """Improve the nearest so far of one query, (k,) by rising distance; give the worst outcome.
 
     `order` names documents by rising `bounds`; their index for the caller is `offset` higher.
-    Costs between the query and a word are computed once, and kept in a store of limited size.
+    `lower` holds the costs between all words and the query's, a little too low. What is too far
+    with them is too far; only for the rest are the costs computed exactly.
     """
     n = len(query_words)
-    dimensions = table.shape[1]
     longest = 1
     for document in order:
         longest = max(longest, starts[document + 1] - starts[document])
-    y, y_norms, y_masses = packing_room(n, dimensions)
+    y, y_norms, y_masses = packing_room(n, table.shape[1])
     pack(query_table, query_words, query_weights, kind, y, y_norms, y_masses)
-    x, x_norms, x_masses = packing_room(longest, dimensions)
+    x, x_norms, x_masses = packing_room(longest, table.shape[1])
     ones = np.ones(longest)
-    pool = np.empty((max(longest, _POOL // n), n))
-    place_of = np.full(len(used), -1, np.int32)
-    filled = 0
-    missing = np.empty(longest, np.int64)
     room = np.empty(longest * n)
     tree, reals = workspace(longest, n)
     units = np.empty(longest + n, np.int64)
@@ -66,29 +62,21 @@ def search(
             counts[EXCLUDED] += len(order) - rank
             break
         begin, m = starts[document], starts[document + 1] - starts[document]
-        new = _gather(local[begin : begin + m], place_of, missing)
-        if filled + new > len(pool):
-            place_of[:] = -1
-            filled = 0
-            new = _gather(local[begin : begin + m], place_of, missing)
-        if new > 0:
-            pack(table, used[missing[:new]], ones, kind, x, x_norms, x_masses)
-            fill_costs(x, x_norms, y, y_norms, kind, pool[filled : filled + new])
-            for k in range(new):
-                place_of[missing[k]] = filled + k
-            filled += new
         cost = room[: m * n].reshape((m, n))
-        for i in range(m):
-            cost[i] = pool[place_of[local[begin + i]]]
         p = masses[begin : begin + m]
-        if limit < np.inf and _quick_bound(cost, p, query_masses, nearest) > limit:
-            counts[REFUTED] += 1
-            continue
-        stop = min(limit, _HUGE)
-        outcome, value, _ = solve_one(cost, p, query_masses, units, tree, reals, duals, stop)
-        if outcome == STOPPED:
-            counts[REFUTED] += 1
-            continue
+        if limit < np.inf:
+            for i in range(m):
+                _lower_costs(lower[local[begin + i]], kind, cost[i])
+            if _quick_bound(cost, p, query_masses, nearest) > limit:
+                counts[REFUTED] += 1
+                continue
+            outcome, value, _ = solve_one(cost, p, query_masses, units, tree, reals, duals, limit)
+            if outcome == STOPPED or (outcome == OPTIMAL and value > limit):
+                counts[REFUTED] += 1
+                continue
+        pack(table, words[begin : begin + m], ones, kind, x, x_norms, x_masses)
+        fill_costs(x, x_norms, y, y_norms, kind, cost)
+        outcome, value, _ = solve_one(cost, p, query_masses, units, tree, reals, duals, np.inf)
         if outcome != OPTIMAL:
             return outcome
         counts[SOLVED] += 1
@@ -96,15 +84,15 @@ def search(
     return OPTIMAL
 
 
-@kernel()
-def _gather(words: np.ndarray, place_of: np.ndarray, missing: np.ndarray) -> int:
-    """The words whose costs are not in the store; give their number."""
-    count = 0
-    for word in words:
-        if place_of[word] < 0:
-            missing[count] = word
-            count += 1
-    return count
+@kernel(fastmath=True)
+def _lower_costs(lower: np.ndarray, kind: int, row: np.ndarray) -> None:
+    """Costs from what `lower` holds of them: their squares, if they are Euclidean."""
+    if kind == EUCLIDEAN:
+        for j in range(len(row)):
+            row[j] = np.sqrt(max(lower[j], np.float32(0.0))) * SAFE
+    else:
+        for j in range(len(row)):
+            row[j] = max(lower[j], np.float32(0.0))
 
 
 @kernel()

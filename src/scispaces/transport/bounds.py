@@ -136,7 +136,7 @@ def rwmd(
         own = slice(one.starts[number], one.starts[number + 1])
         if own.stop > own.start and len(filled):
             factors = queries.factors[queries.local[own]]
-            pair = relaxed_bounds(factors, queries.masses[own], corpus, filled)
+            pair, _ = relaxed_bounds(factors, queries.masses[own], corpus, filled)
             bounds[:, number, filled] = pair
     return _pick(bounds, side)
 

@@ -148,8 +148,9 @@ def _search_one(
     if len(candidates) == 0:
         return OPTIMAL
     masses = queries.masses[own]
-    relaxed = relaxed_bounds(queries.factors[queries.local[own]], masses, corpus, candidates)
-    bounds = np.maximum(np.maximum(*relaxed), centres)
+    factors = queries.factors[queries.local[own]]
+    relaxed, lower = relaxed_bounds(factors, masses, corpus, candidates)
+    bounds = np.maximum(relaxed.max(0), centres)
     order = np.argsort(bounds, kind="stable")
     return int(
         search(
@@ -161,8 +162,8 @@ def _search_one(
             corpus.documents.starts,
             corpus.documents.words,
             corpus.local,
-            corpus.used,
             corpus.masses,
+            lower,
             candidates[order],
             bounds[order],
             corpus.kind,
