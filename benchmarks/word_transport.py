@@ -31,33 +31,50 @@ from scispaces.transport import (
     wmd_pairs,
     wrd_pairs,
 )
+from scispaces.transport._costs import EUCLIDEAN
+from scispaces.transport._relaxed import relax, side_of
 
 Arm = Callable[[], Any]
 DIMENSIONS = 300
 
 
-def vector_table(words: int, latent: int = 30) -> np.ndarray:
-    """Word vectors of about unit length, most of it in a space of `latent` dimensions."""
+def vector_table(words: int, latent: int = 30, topics: int = 0) -> np.ndarray:
+    """Word vectors of about unit length, most of it in a space of `latent` dimensions.
+
+    With topics, the second half of the words are divided among them, each near its topic's place.
+    """
     rng = np.random.default_rng(0)
-    table = rng.standard_normal((words, latent)) @ rng.standard_normal((latent, DIMENSIONS))
+    inner = rng.standard_normal((words, latent))
+    if topics:
+        places = rng.standard_normal((topics, latent))
+        inner[words // 2 :] += places[np.arange(words // 2, words) % topics]
+    table = inner @ rng.standard_normal((latent, DIMENSIONS))
     table += 0.3 * np.sqrt(latent) * rng.standard_normal(table.shape)
     return (table / np.sqrt(latent * DIMENSIONS)).astype(np.float32)
 
 
 def random_texts(
-    count: int, shortest: int, longest: int, words: int, seed: int = 1, topics: int = 1
+    count: int, shortest: int, longest: int, words: int, seed: int = 1, topics: int = 0
 ) -> list[np.ndarray]:
-    """Rows of words by Zipf's law, its head of stop words cut off; a topic is a shuffled half."""
+    """Rows of words by Zipf's law, its head of stop words cut off.
+
+    With topics, each text has one, and half of its words from it.
+    """
     rng = np.random.default_rng(seed)
+    texts = []
+    for size in rng.integers(shortest, longest + 1, count):
+        on_topic = rng.integers(size // 3, 2 * size // 3 + 1) if topics else 0
+        general = _by_zipf(rng, words // 2 if topics else words, size - on_topic)
+        topic = rng.integers(topics) if topics else 0
+        special = _by_zipf(rng, words // 2 // max(topics, 1), on_topic) * max(topics, 1) + topic
+        first = words // 2 - words // 2 % max(topics, 1)
+        texts.append(np.concatenate([general, first + special]))
+    return texts
+
+
+def _by_zipf(rng: np.random.Generator, words: int, size: int) -> np.ndarray:
     law = 1 / np.arange(30, words + 30)
-    law /= law.sum()
-    renamed = [np.concatenate([np.arange(words // 2), words // 2 + rng.permutation(words // 2)])]
-    renamed += [
-        np.concatenate([rng.permutation(words // 2), np.arange(words // 2, words)])
-        for _ in range(topics - 1)
-    ]
-    lengths = rng.integers(shortest, longest + 1, count)
-    return [renamed[rng.integers(topics)][rng.choice(words, size, p=law)] for size in lengths]
+    return rng.choice(words, size, p=law / law.sum())
 
 
 def sentence_pairs(count: int, words: int = 20_000) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -154,27 +171,32 @@ def solver_arms(size: int, count: int) -> dict[str, Arm]:
     }
 
 
-def neighbours(queries: int, documents: int, latent: int, threads: int, sample: int) -> dict:
+def neighbours(
+    queries: int, documents: int, latent: int, topics: int, threads: int, sample: int
+) -> dict[str, float]:
     """Ten neighbours of each query; POT's brute force from a sample of its pairs.
 
-    Texts of 20 to 150 words; fewer latent dimensions make bounds looser.
+    Texts of about 20 to 150 words; without topics, or with few latent dimensions, no text is
+    much nearer than the others, and pruning is hard.
     """
-    table = vector_table(20_000, latent)
-    corpus = _as_bags(table, random_texts(documents, 25, 190, len(table), seed=5, topics=10))
-    asked = _as_bags(table, random_texts(queries, 25, 190, len(table), seed=6, topics=10))
+    table = vector_table(20_000, latent, topics)
+    texts = (
+        random_texts(count, 21, 160, len(table), seed, topics)
+        for seed, count in ((5, documents), (6, queries))
+    )
+    corpus, asked = (_as_bags(table, part) for part in texts)
     nearest_documents(asked[:1], corpus[:20], 10, n_jobs=threads)
-    start = time.perf_counter()
+    clock = time.process_time if threads == 1 else time.perf_counter
+    start = clock()
     found = nearest_documents(asked, corpus, 10, n_jobs=threads)
-    seconds = time.perf_counter() - start
+    seconds = clock() - start
     rng = np.random.default_rng(7)
     chosen = rng.integers(queries, size=sample), rng.integers(documents, size=sample)
     pairs = _as_pairs(asked[chosen[0]], corpus[chosen[1]])
     start = time.process_time()
     rivals.cdist_and_emd2(table, pairs)
     rival = (time.process_time() - start) / sample * queries * documents
-    start = time.process_time()
     bounds = rwmd(asked[:1], corpus)
-    one_query = time.process_time() - start
     exact = wmd_pairs(asked[np.zeros(sample, int)], corpus[:sample]).values
     return {
         "seconds": seconds,
@@ -185,19 +207,34 @@ def neighbours(queries: int, documents: int, latent: int, threads: int, sample: 
         "solved per query": float(found.solved.mean()),
         "refuted per query": float(found.refuted.mean()),
         "RWMD / WMD": float((bounds[0, :sample] / exact).mean()),
-        "both RWMD bounds with the product, microseconds a document": 1e6 * one_query / documents,
     }
+
+
+def relaxed_bounds_time(repeats: int) -> float:
+    """Microseconds a document for both bounds, documents and query of 85 words, product given."""
+    table = vector_table(20_000)
+    rng = np.random.default_rng(8)
+    texts = [rng.choice(20_000, 85, replace=False) for _ in range(2001)]
+    documents = _as_bags(table, texts)
+    query = side_of(documents[:1], EUCLIDEAN, query=True)
+    corpus = side_of(documents[1:], EUCLIDEAN, query=False)
+    product = corpus.factors @ query.factors[query.local].T
+    every, bounds = np.arange(2000), np.empty((2, 2000))
+    arm: dict[str, Arm] = {
+        "bounds": lambda: relax(product, query.masses, corpus, every, bounds),
+    }
+    return 1e6 * statistics.median(take_turns(arm, 5 * repeats)["bounds"]) / 2000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parts = ["pairs", "solver", "neighbours"]
+    parts = ["pairs", "solver", "neighbours", "bounds"]
     parser.add_argument("--parts", nargs="+", default=parts, choices=parts)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--documents", type=int, default=2000)
-    parser.add_argument("--latent", type=int, nargs="+", default=[300, 30, 12])
+    parser.add_argument("--corpora", nargs="+", default=["300x40", "30x40", "12x0"])
     parser.add_argument("--gensim", action="store_true", help="also gensim, if it is installed")
     parser.add_argument("--json", metavar="PATH", help="write the numbers there too")
     options = parser.parse_args()
@@ -221,10 +258,16 @@ def main() -> None:
                 "ratio": ratio(times, "ours", "emd_c"),
             }
     if "neighbours" in options.parts:
-        for latent in options.latent:
-            name = f"10 neighbours, {options.queries} x {options.documents}, latent {latent}"
-            arguments = (options.queries, options.documents, latent, options.threads, 100)
-            result[name] = neighbours(*arguments)
+        for corpus in options.corpora:
+            latent, topics = map(int, corpus.split("x"))
+            name = f"10 neighbours, {options.queries} x {options.documents}, "
+            name += f"{latent} latent dimensions, {topics} topics"
+            sizes = (options.queries, options.documents, latent, topics)
+            result[name] = neighbours(*sizes, options.threads, 100)
+    if "bounds" in options.parts:
+        result["both RWMD bounds of 2,000 documents"] = {
+            "microseconds a document": relaxed_bounds_time(options.repeats)
+        }
     for name, rows in result.items():
         print(f"\n{name}")
         for key, row in rows.items():

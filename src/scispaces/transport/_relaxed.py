@@ -77,8 +77,8 @@ def _factors(vectors: Array, norms: Array, kind: int, query: bool) -> Array:
 
 def centre_bounds(query: Array, corpus: Side) -> Array:
     """How far the centre of mass of a query (dimensions,) is from every document's."""
-    distances = np.sqrt(((corpus.centres - query) ** 2).sum(1))
-    return distances if corpus.kind == EUCLIDEAN else distances**2 / 2
+    squares: Array = ((corpus.centres - query) ** 2).sum(1)
+    return np.sqrt(squares) if corpus.kind == EUCLIDEAN else squares / 2
 
 
 def relaxed_bounds(
@@ -90,17 +90,14 @@ def relaxed_bounds(
     """
     table = corpus.factors @ factors.T
     bounds = np.empty((2, len(candidates)))
-    _relax(
-        table,
-        masses,
-        corpus.documents.starts,
-        corpus.local,
-        corpus.masses,
-        candidates,
-        corpus.kind == EUCLIDEAN,
-        bounds,
-    )
+    relax(table, masses, corpus, candidates, bounds)
     return bounds, table
+
+
+def relax(table: Array, masses: Array, corpus: Side, candidates: Array, bounds: Array) -> None:
+    """Fill in the bounds from the product of the factors."""
+    starts, squared = corpus.documents.starts, corpus.kind == EUCLIDEAN
+    _relax(table, masses, starts, corpus.local, corpus.masses, candidates, squared, bounds)
 
 
 @kernel(fastmath=True)

@@ -39,6 +39,7 @@ def wcd(
         ValueError: as `wmd` does; for a text beside documents; for weights of documents.
 
     Example:
+        >>> import numpy as np
         >>> wcd(np.array([[0.0, 0.0], [2.0, 0.0]]), np.array([[1.0, 3.0]]))
         3.0
 
@@ -74,6 +75,7 @@ def wrd_lower_bound(
         ValueError: as `wrd` does; for a text beside documents; for counts of documents.
 
     Example:
+        >>> import numpy as np
         >>> wrd_lower_bound(np.array([[1.0, 0.0]]), np.array([[0.0, 2.0]]))
         1.0
 
@@ -115,6 +117,7 @@ def rwmd(
         ValueError: as `wmd` does; for a text beside documents; for weights of documents.
 
     Example:
+        >>> import numpy as np
         >>> x, y = np.array([[0.0], [1.0]]), np.array([[0.0], [3.0]])
         >>> rwmd(x, y, side="first"), rwmd(x, y, side="second"), rwmd(x, y)
         (0.5, 1.0, 1.0)

@@ -80,6 +80,7 @@ def documents_from_tokens(
             the table, or vectors that are not finite.
 
     Example:
+        >>> import numpy as np
         >>> table = np.eye(3, dtype=np.float32)
         >>> rows = {"old": 0, "man": 1, "sea": 2}
         >>> bags = documents_from_tokens([["the", "sea", "the", "old", "sea"]], rows, table)
@@ -154,6 +155,7 @@ def documents_from_vectors(
         ValueError: for vectors that are not finite, or other shapes.
 
     Example:
+        >>> import numpy as np
         >>> len(documents_from_vectors([np.eye(3), np.ones((5, 3))]))
         2
     """

@@ -61,6 +61,7 @@ def sinkhorn(
         ArithmeticError: if the iteration did not converge.
 
     Example:
+        >>> import torch
         >>> p, cost = torch.tensor([0.5, 0.5]), torch.tensor([[0.0, 1.0], [1.0, 0.0]])
         >>> sinkhorn(p, p, cost, 0.5).cost
         tensor(0.1192)

@@ -147,6 +147,7 @@ def emd_batch(
         ArithmeticError: if optimality could not be proved.
 
     Example:
+        >>> import numpy as np
         >>> emd_batch([[1, 1], [1]], [[2], [1]], [[[1.0], [3.0]], [[5.0]]]).values
         array([2., 5.])
     """

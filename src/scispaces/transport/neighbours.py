@@ -75,6 +75,7 @@ def nearest_documents(
         ArithmeticError: if optimality could not be proved.
 
     Example:
+        >>> import numpy as np
         >>> from scispaces.transport import documents_from_vectors
         >>> places = [np.array([[float(k)]]) for k in (5, 1, 2, 9)]
         >>> corpus = documents_from_vectors(places)

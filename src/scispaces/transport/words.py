@@ -45,6 +45,7 @@ def wmd(
         ValueError: for other shapes, NaN or infinity, negative weights, or a text without words.
 
     Example:
+        >>> import numpy as np
         >>> wmd(np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([[0.0, 2.0], [1.0, 2.0]]))
         2.0
 
@@ -82,6 +83,7 @@ def wrd(
             vectors are 0.
 
     Example:
+        >>> import numpy as np
         >>> wrd(np.array([[3.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 1.0]]))
         0.5
 
@@ -114,6 +116,7 @@ def wmd_pairs(
         ArithmeticError: if optimality could not be proved.
 
     Example:
+        >>> import numpy as np
         >>> pairs = wmd_pairs([np.eye(2), np.eye(2)], [np.eye(2), np.zeros((1, 2))])
         >>> pairs.values
         array([0., 1.])
@@ -147,6 +150,7 @@ def wrd_pairs(
         ArithmeticError: if optimality could not be proved.
 
     Example:
+        >>> import numpy as np
         >>> wrd_pairs([np.eye(2)], [2 * np.eye(2)]).values
         array([0.])
     """
