@@ -8,6 +8,7 @@ from scispaces.transport import _jit
 def test_the_folder_of_compiled_code_follows_every_source(tmp_path, monkeypatch):
     (tmp_path / "one.py").write_text("1")
     monkeypatch.setattr(_jit, "_HERE", tmp_path)
+    monkeypatch.setattr(_jit.config, "CACHE_DIR", "")
     first = _jit._folder()
     assert _jit._folder() == first
     (tmp_path / "one.py").write_text("2")

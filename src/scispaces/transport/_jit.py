@@ -24,7 +24,7 @@ _HERE = Path(__file__).parent
 def _folder() -> str:
     digest = hashlib.sha256()
     for source in sorted(_HERE.glob("*.py")):
-        digest.update(source.read_bytes())
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
     name = f"kernels-{digest.hexdigest()[:16]}"
     if config.CACHE_DIR:
         return os.path.join(config.CACHE_DIR, name)
