@@ -1,8 +1,9 @@
 """Losses on raw scores: tensors in, tensors out.
 
 Scores are called `logits`, shape (..., classes); the last axis runs over the classes, all others
-over rows. Every loss sums or compares over the class axis of a row; `reduction` acts over rows.
-It computes, and returns, float32 or wider; gradients have the dtype of the logits.
+over rows. A single yes-or-no question has shape (rows, 1): shape (rows,) would be one row. Every
+loss sums or compares over the class axis of a row; `reduction` acts over rows. It computes, and
+returns, float32 or wider; gradients have the dtype of the logits.
 """
 
 from scispaces.losses.accuracy import (

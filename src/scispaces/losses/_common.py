@@ -160,7 +160,10 @@ def check_class_numbers(
 def check_class_prior(prior: Tensor, logits: Tensor | None = None) -> None:
     """Refuse what is not a distribution that gives every class some probability."""
     if isinstance(prior, Tensor) and not prior.is_floating_point():
-        raise TypeError(f"`class_prior` must be a floating-point tensor. Got dtype {prior.dtype}.")
+        raise TypeError(
+            f"`class_prior` must be a floating-point tensor. Got dtype {prior.dtype}; counts are "
+            "made a prior by `class_prior_from_counts`."
+        )
     check_class_numbers("class_prior", prior, logits=logits, positive=True)
     if values_are_readable(prior):
         total = prior.sum(dtype=wide(prior.dtype)).item()
