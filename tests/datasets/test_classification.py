@@ -6,15 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.datasets.files import needs
 
 from scispaces import datasets
-from scispaces.datasets import ClassificationData, available, images
+from scispaces.datasets import ClassificationData, images
 from scispaces.datasets.text import reuters_documents
-
-
-def needs(prefix: str) -> pytest.MarkDecorator:
-    # Without a network a test of a downloaded file has nothing to look at.
-    return pytest.mark.skipif(not available(prefix), reason=f"{prefix} cannot be had here")
 
 
 def check_form(data: ClassificationData) -> None:

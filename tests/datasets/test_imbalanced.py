@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from tests.datasets.files import needs
 
 from scispaces.datasets import (
     IMBALANCED_NAMES,
     BinaryData,
-    available,
     impose_ratio,
     load_breast_cancer_rows,
     load_digit_against_rest,
@@ -34,11 +34,6 @@ FILES = {
     "pima": "pima-indians-diabetes.csv",
     "sms-spam": "sms-spam/sms.tsv",
 }
-
-
-def needs(prefix: str) -> pytest.MarkDecorator:
-    # Without a network a test of a downloaded file has nothing to look at.
-    return pytest.mark.skipif(not available(prefix), reason=f"{prefix} cannot be had here")
 
 
 def of_set(name: str) -> pytest.MarkDecorator:

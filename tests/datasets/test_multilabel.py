@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from tests.datasets.files import needs
 
 from scispaces.datasets import (
     MULAN_NAMES,
     MultilabelData,
-    available,
     load_digit_pairs,
     load_goemotions,
     load_mulan,
@@ -28,11 +28,6 @@ MULAN_SIZES = {
     "scene": (2407, 6, 1.074, 15, 1211, 294),
     "yeast": (2417, 14, 4.237, 198, 1500, 103),
 }
-
-
-def needs(prefix: str) -> pytest.MarkDecorator:
-    # Without a network a test of a downloaded file has nothing to look at.
-    return pytest.mark.skipif(not available(prefix), reason=f"{prefix} cannot be had here")
 
 
 def check_form(data: MultilabelData) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from benchmarks import rivals
+from tests.losses.draws import draw, with_gradient
 
 from scispaces.losses import (
     dice_loss,
@@ -16,18 +17,6 @@ from scispaces.losses import (
     softened_cross_entropy,
     truncated_cross_entropy,
 )
-
-
-def draw(rows=5, classes=7):
-    generator = torch.Generator().manual_seed(0)
-    logits = 3 * torch.randn(rows, classes, generator=generator, dtype=torch.float64)
-    return logits, torch.rand(rows, classes, generator=generator) < 0.4
-
-
-def with_gradient(function, logits, *arguments, **options):
-    logits = logits.detach().clone().requires_grad_()
-    value = function(logits, *arguments, **options)
-    return value.detach(), torch.autograd.grad(value, logits)[0]
 
 
 def logit(p):

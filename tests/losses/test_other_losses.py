@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from benchmarks import rivals
 from mpmath import mpf
+from tests.losses.draws import draw, with_gradient
 
 from scispaces.losses import (
     asymmetric_loss,
@@ -20,19 +21,6 @@ from scispaces.losses import (
     symmetric_bernoulli_divergence,
     zlpr_loss,
 )
-
-
-def draw(rows=5, classes=7):
-    generator = torch.Generator().manual_seed(0)
-    logits = 3 * torch.randn(rows, classes, generator=generator, dtype=torch.float64)
-    return logits, torch.rand(rows, classes, generator=generator) < 0.4
-
-
-def with_gradient(function, logits, *arguments, **options):
-    logits = logits.detach().clone().requires_grad_()
-    value = function(logits, *arguments, **options)
-    return value.detach(), torch.autograd.grad(value, logits)[0]
-
 
 # Pairs
 

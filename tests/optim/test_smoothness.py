@@ -184,9 +184,8 @@ def test_parameters_and_gradients_are_left_as_they_were(method):
     calls = iter([loss, fails])
     with pytest.raises(RuntimeError, match="out of data"):
         local_smoothness(lambda: next(calls)(), model.parameters(), step, method=method)
-    assert all(
-        torch.equal(p, weight) for p, (weight, _) in zip(model.parameters(), before, strict=True)
-    )
+    for parameter, (weight, _) in zip(model.parameters(), before, strict=True):
+        assert torch.equal(parameter, weight)
 
 
 @every_method

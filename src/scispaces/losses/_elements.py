@@ -1,21 +1,23 @@
 """Losses that ask every class of a row for itself and add up the answers."""
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor
 
 from scispaces.losses._blocks import Pieces, as_numbers
 
 
-class ElementLoss:
+class ElementLoss(ABC):
     """A `RowLoss` from the terms of its classes; targets arrive as numbers, 0 or 1."""
 
+    @abstractmethod
     def terms(self, scores: Tensor, targets: Tensor) -> Tensor:
         """The term of every class, by differentiable torch functions."""
-        raise NotImplementedError
 
+    @abstractmethod
     def terms_and_slopes(self, scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """The terms, which may lie in the memory of `scores`, and their derivatives, elsewhere."""
-        raise NotImplementedError
 
     def rows(self, scores: Tensor, targets: Tensor) -> Tensor:
         """See `RowLoss`."""
@@ -35,13 +37,13 @@ class ElementLoss:
 class WrongnessLoss(ElementLoss):
     """Terms that are the same function of `wrong` for both labels; see `_logistic`."""
 
+    @abstractmethod
     def of_wrong(self, wrong: Tensor) -> Tensor:
         """The terms, by differentiable torch functions."""
-        raise NotImplementedError
 
+    @abstractmethod
     def of_wrong_and_slopes(self, wrong: Tensor) -> tuple[Tensor, Tensor]:
         """The terms, which may lie in the memory of `wrong`, and their derivatives, elsewhere."""
-        raise NotImplementedError
 
     def terms(self, scores: Tensor, targets: Tensor) -> Tensor:
         """See `ElementLoss`."""

@@ -8,6 +8,7 @@ rows is taken, by each criterion in turn, and only that one meets the test rows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,9 @@ from scispaces.studies.binary_metrics import (
 )
 from scispaces.studies.multilabel_losses import ComparedLoss, Parameter
 from scispaces.studies.multilabel_training import batches
-from scispaces.studies.multilabel_tuning import Best, Budget, checkpoint_updates
+from scispaces.studies.multilabel_tuning import Best, Budget
 from scispaces.studies.stacked_models import StackedModels
+from scispaces.studies.stacked_training import Judged, fit_stacked, rows_of_chosen
 
 # In units of the score, see `StackedModels`: wide ranges, because a loss that saturates needs small
 # steps and one that does not needs large ones.
@@ -165,16 +167,10 @@ def train(
         feature_norm=float(task.x.square().sum(-1).mean().sqrt()),
     )
     best = fit(models, task, loss, [parameter for parameter, _ in tried], budget.checkpoints)
-    rows: list[dict[str, Any]] = [{} for _ in seeds]
+    rows = rows_of_chosen(best, tried, partial(metrics_of_chosen, task=task))
     for criterion, kept in best.items():
-        for name, values in metrics_of_chosen(criterion, kept, task).items():
-            for row, value in zip(rows, values.tolist(), strict=True):
-                row[name] = value
-        for seed, row in enumerate(rows):
-            configuration, updates = kept.choice[seed]
-            parameter, rate = tried[configuration]
-            row[f"validation_{criterion}"] = float(kept.value[seed])
-            row[f"chosen_{criterion}"] = f"{parameter};{rate:.3g};{updates}"
+        for row, value in zip(rows, kept.value.tolist(), strict=True):
+            row[f"validation_{criterion}"] = value
     return rows
 
 
@@ -185,7 +181,7 @@ def fit(
     of_model: list[Parameter],
     checkpoints: int,
 ) -> dict[str, Best]:
-    """Train all models together; return the best of each seed by every criterion.
+    """`fit_stacked` on a task.
 
     Args:
         models: before their training; trained after.
@@ -194,31 +190,24 @@ def fit(
         of_model: its parameter in each configuration, equal ones together and equally many.
         checkpoints: how often to look at the validation rows.
     """
-    parameters = list(dict.fromkeys(of_model))
-    optimiser = models.optimiser()
-    looks = checkpoint_updates(len(task.steps), checkpoints)
     every_seed = torch.arange(len(task.x), device=task.x.device).unsqueeze(1)
-    best: dict[str, Best] = {}
-    for at, rows in enumerate(task.steps, start=1):
-        logits = models.scores(task.x[every_seed, rows])
-        truth = task.y[every_seed, rows][:, None, :, None].expand_as(logits).to(logits.dtype)
-        chunks = (part.chunk(len(parameters), dim=1) for part in (logits, truth))
-        losses = [
-            loss.function(scores, targets, parameter, task.imbalance)
-            for scores, targets, parameter in zip(*chunks, parameters, strict=True)
-        ]
-        optimiser.zero_grad()
-        (torch.stack(losses).sum() / rows.shape[1]).backward()
-        optimiser.step()
-        if at in looks:
-            with torch.no_grad():
-                outcome = models.scores(task.validation_x).squeeze(-1)
-            judged = judge(outcome, task.validation_y)
-            for criterion, (value, threshold) in judged.items():
-                if criterion not in best:
-                    best[criterion] = Best.none_yet(models, value, threshold)
-                best[criterion].update(models, value, threshold, at)
-    return best
+
+    def batch(rows: Tensor) -> tuple[Tensor, Tensor]:
+        return task.x[every_seed, rows], task.y[every_seed, rows][:, None, :, None]
+
+    def judged() -> Judged:
+        return judge(models.scores(task.validation_x).squeeze(-1), task.validation_y)
+
+    return fit_stacked(
+        models,
+        loss,
+        of_model,
+        task.steps,
+        task.imbalance,
+        checkpoints,
+        batch=batch,
+        judge=judged,
+    )
 
 
 def judge(scores: Tensor, positives: Tensor) -> dict[str, tuple[Tensor, Tensor]]:

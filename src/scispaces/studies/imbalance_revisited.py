@@ -23,12 +23,11 @@ from scispaces.datasets.imbalanced import (
 )
 from scispaces.studies.binary_losses import COMPARED
 from scispaces.studies.binary_training import Task, lay_out, train
+from scispaces.studies.comparison import Row, compare_cells, data_set_and_model
 from scispaces.studies.multilabel_tuning import Budget
 from scispaces.studies.recorded import read_rows
-from scispaces.studies.trials import run_trials
 
 Model = Literal["linear", "mlp"]
-Row = dict[str, Any]
 
 LOSSES = tuple(COMPARED)
 MODELS: tuple[Model, ...] = ("mlp", "linear")
@@ -177,11 +176,7 @@ def compare(
         The rows of `run` for every data set and loss.
     """
     names, chosen = list(data_sets), list(seeds)
-    for name in names:
-        # Read here too when the training happens in other processes: the parent's list of files
-        # read is the one that provenance reports.
-        load(parse(name)[0])
-    trials = [
+    cells = [
         {
             "data_set": name,
             "model": model,
@@ -193,8 +188,9 @@ def compare(
         for name in names
         for loss in LOSSES
     ]
-    cells = run_trials(_cell, trials, store=store, progress=progress)
-    return [row for cell in cells for row in cell]
+    return compare_cells(
+        _cell, cells, names, lambda name: load(parse(name)[0]), store=store, progress=progress
+    )
 
 
 def blocks(profile: str) -> list[str]:
@@ -220,9 +216,7 @@ def run_block(block: str, profile: str, **options: Any) -> list[Row]:
     Raises:
         ValueError: there is no such block in the profile.
     """
-    if block not in blocks(profile):
-        raise ValueError(f"`block` must be one of {', '.join(blocks(profile))}. Got {block!r}.")
-    data_set, _, name = block.rpartition("-")
+    data_set, name = data_set_and_model(block, blocks(profile))
     model: Model = "mlp" if name == "mlp" else "linear"
     return compare([data_set], model, profile=profile, **options)
 

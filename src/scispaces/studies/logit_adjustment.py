@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from scispaces.studies import long_tail_resnet
+from scispaces.studies.comparison import Row, compare_cells, data_set_and_model
 from scispaces.studies.long_tail_data import LongTail, lay_out, load
 from scispaces.studies.long_tail_methods import DECISIONS, TAUS
 from scispaces.studies.long_tail_metrics import (
@@ -43,9 +44,6 @@ from scispaces.studies.long_tail_training import (
 )
 from scispaces.studies.multilabel_tuning import Budget
 from scispaces.studies.recorded import read_rows
-from scispaces.studies.trials import run_trials
-
-Row = dict[str, Any]
 
 LOSSES = tuple(DECISIONS)
 MADE_TAILS = ("fashion-mnist-lt-100", "fashion-mnist-lt-10", "mnist-lt-100", "mnist-lt-10")
@@ -209,16 +207,11 @@ def compare(
         The rows of `run` for every data set.
     """
     names, chosen = list(data_sets), list(SEEDS[model] if seeds is None else seeds)
-    for name in names:
-        # Read here too when the training happens in other processes: the parent's list of files
-        # read is the one that provenance reports.
-        load(name)
-    trials = [
+    cells = [
         {"data_set": name, "model": model, "seeds": chosen, "profile": profile, "device": device}
         for name in names
     ]
-    cells = run_trials(run, trials, store=store, progress=progress)
-    return [row for cell in cells for row in cell]
+    return compare_cells(run, cells, names, load, store=store, progress=progress)
 
 
 def blocks(profile: str) -> list[str]:
@@ -253,11 +246,9 @@ def run_block(block: str, profile: str, **options: Any) -> list[Row]:
     Raises:
         ValueError: there is no such block in the profile.
     """
-    if block not in blocks(profile):
-        raise ValueError(f"`block` must be one of {', '.join(blocks(profile))}. Got {block!r}.")
+    data_set, name = data_set_and_model(block, blocks(profile))
     if block == long_tail_resnet.BLOCK:
         return long_tail_resnet.compare(**options)
-    data_set, _, name = block.rpartition("-")
     model: Model = "cnn" if name == "cnn" else "mlp" if name == "mlp" else "linear"
     return compare([data_set], model, profile=profile, **options)
 

@@ -7,6 +7,7 @@ the best on its validation rows is taken, and only that one meets the test rows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,10 @@ from scispaces.studies.multilabel_tuning import (
     RANKING_CRITERION,
     Best,
     Budget,
-    checkpoint_updates,
     judge,
 )
 from scispaces.studies.stacked_models import StackedModels
+from scispaces.studies.stacked_training import Judged, fit_stacked, rows_of_chosen
 
 VALIDATION_SHARE = 0.2
 MOST_VALIDATION_ROWS = 1000
@@ -138,16 +139,7 @@ def train(
         feature_norm=float(task.x.square().sum(1).mean().sqrt()),
     )
     best = fit(models, task, loss, [parameter for parameter, _ in pairs], budget.checkpoints)
-    rows: list[dict[str, Any]] = [{} for _ in seeds]
-    for criterion, kept in best.items():
-        for name, values in metrics_of_chosen(criterion, kept, task).items():
-            for row, value in zip(rows, values.tolist(), strict=True):
-                row[name] = value
-        for seed, row in enumerate(rows):
-            configuration, updates = kept.choice[seed]
-            parameter, rate = pairs[configuration]
-            row[f"chosen_{criterion}"] = f"{parameter};{rate:.3g};{updates}"
-    return rows
+    return rows_of_chosen(best, pairs, partial(metrics_of_chosen, task=task))
 
 
 def fit(
@@ -157,7 +149,7 @@ def fit(
     of_model: list[Parameter],
     checkpoints: int,
 ) -> dict[str, Best]:
-    """Train all models together; return the best of each seed by every criterion.
+    """`fit_stacked` on a task.
 
     Args:
         models: before their training; trained after.
@@ -166,32 +158,25 @@ def fit(
         of_model: its parameter in each configuration, equal ones together and equally many.
         checkpoints: how often to look at the validation rows.
     """
-    parameters = list(dict.fromkeys(of_model))
     usual = torch.tensor([value == loss.usual for value in of_model], device=task.x.device)
-    optimiser = models.optimiser()
-    looks = checkpoint_updates(len(task.steps), checkpoints)
-    best: dict[str, Best] = {}
-    for at, rows in enumerate(task.steps, start=1):
-        logits = models.scores(task.x[rows])
-        targets = task.y[rows].unsqueeze(1).expand_as(logits).to(logits.dtype)
-        chunks = (part.chunk(len(parameters), dim=1) for part in (logits, targets))
-        losses = [
-            loss.function(scores, truth, parameter, task.imbalance)
-            for scores, truth, parameter in zip(*chunks, parameters, strict=True)
-        ]
-        optimiser.zero_grad()
-        (torch.stack(losses).sum() / rows.shape[1]).backward()
-        optimiser.step()
-        if at in looks:
-            with torch.no_grad():
-                outcome = models.scores(task.x[task.held_out])
-            positives = task.y[task.held_out]
-            judged = judge(outcome, positives, has_threshold=loss.has_threshold, usual=usual)
-            for criterion, (value, thresholds) in judged.items():
-                if criterion not in best:
-                    best[criterion] = Best.none_yet(models, value, thresholds)
-                best[criterion].update(models, value, thresholds, at)
-    return best
+
+    def batch(rows: Tensor) -> tuple[Tensor, Tensor]:
+        return task.x[rows], task.y[rows].unsqueeze(1)
+
+    def judged() -> Judged:
+        outcome, positives = models.scores(task.x[task.held_out]), task.y[task.held_out]
+        return judge(outcome, positives, has_threshold=loss.has_threshold, usual=usual)
+
+    return fit_stacked(
+        models,
+        loss,
+        of_model,
+        task.steps,
+        task.imbalance,
+        checkpoints,
+        batch=batch,
+        judge=judged,
+    )
 
 
 def metrics_of_chosen(criterion: str, best: Best, task: Task) -> dict[str, Tensor]:

@@ -1,0 +1,53 @@
+"""What the comparisons of the studies share: cells run as trials, blocks of a data set and a model."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from scispaces.studies.trials import Trial, run_trials
+
+Row = dict[str, Any]
+
+
+def compare_cells(
+    function: Callable[..., list[Row]],
+    cells: Iterable[Trial],
+    data_sets: Iterable[str],
+    load: Callable[[str], object],
+    *,
+    store: Path | None,
+    progress: bool,
+) -> list[Row]:
+    """The rows of all cells of a comparison, in their order.
+
+    Args:
+        function: gives the rows of one cell, see `run_trials`.
+        cells: its arguments, cell by cell.
+        data_sets: the names of what the cells read.
+        load: reads one of them.
+        store: a file that keeps what is finished, see `run_trials`.
+        progress: whether to show a bar.
+    """
+    for name in data_sets:
+        # Read here too when the training happens in other processes: the parent's list of files
+        # read is the one that provenance reports.
+        load(name)
+    return [
+        row for rows in run_trials(function, cells, store=store, progress=progress) for row in rows
+    ]
+
+
+def data_set_and_model(block: str, blocks: Sequence[str]) -> tuple[str, str]:
+    """What a block consists of; its name joins the two.
+
+    Raises:
+        ValueError: there is no such block.
+
+    Example:
+        >>> data_set_and_model("digits-8-1-20-mlp", ["digits-8-1-20-linear", "digits-8-1-20-mlp"])
+        ('digits-8-1-20', 'mlp')
+    """
+    if block not in blocks:
+        raise ValueError(f"`block` must be one of {', '.join(blocks)}. Got {block!r}.")
+    data_set, _, model = block.rpartition("-")
+    return data_set, model
