@@ -8,14 +8,13 @@ How time and memory are taken is told in `benchmarks/zlpr.py`.
 """
 
 import argparse
-from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks import rivals
-from benchmarks.zlpr import Call, extra_memory, measure
+from benchmarks.zlpr import Call, table
 from scispaces import losses
 
 GROUPS = {  # the first of each group is what the others are compared with
@@ -69,21 +68,6 @@ def arms(rows: int, classes: int) -> tuple[Tensor, dict[str, Call]]:
     return logits, calls
 
 
-def table(
-    shapes: Iterable[tuple[int, int]], repeats: int
-) -> dict[str, dict[str, dict[str, float]]]:
-    """For every shape and arm: median microseconds and extra memory."""
-    result = {}
-    for rows, classes in shapes:
-        logits, calls = arms(rows, classes)
-        times = measure(logits, calls, repeats * (20 if logits.numel() < 100_000 else 1))
-        result[f"{rows} x {classes}"] = {
-            name: {"microseconds": 1e6 * seconds, "memory": extra_memory(calls[name], logits)}
-            for name, seconds in times.items()
-        }
-    return result
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
@@ -93,8 +77,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    shapes = [tuple(map(int, shape.split("x"))) for shape in options.shapes]
-    for shape, measured in table(shapes, options.repeats).items():
+    for shape, measured in table(options.shapes, options.repeats, arms).items():
         print(f"\n{shape}, {options.threads} thread(s)")
         for title, names in GROUPS.items():
             ours = measured[names[0]]["microseconds"]

@@ -102,12 +102,13 @@ def extra_memory(call: Call, logits: Tensor) -> float:
 
 
 def table(
-    shapes: Iterable[tuple[int, int]], repeats: int, compiled: bool, dtype: torch.dtype
+    shapes: Iterable[str], repeats: int, arms: Callable[[int, int], tuple[Tensor, dict[str, Call]]]
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """For every shape and arm: median microseconds and extra memory."""
+    """For every shape, written 32x100, and every arm: median microseconds and extra memory."""
     result = {}
-    for rows, classes in shapes:
-        logits, calls = arms(rows, classes, dtype, compiled)
+    for shape in shapes:
+        rows, classes = map(int, shape.split("x"))
+        logits, calls = arms(rows, classes)
         turns = repeats * (20 if logits.numel() < 100_000 else 1)
         times = measure(logits, calls, turns)
         result[f"{rows} x {classes}"] = {
@@ -129,8 +130,8 @@ def main() -> None:
     parser.add_argument("--json", metavar="PATH", help="write the numbers there too")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    shapes = [tuple(map(int, shape.split("x"))) for shape in options.shapes]
-    result = table(shapes, options.repeats, options.compiled, getattr(torch, options.dtype))
+    of_dtype = partial(arms, dtype=getattr(torch, options.dtype), compiled=options.compiled)
+    result = table(options.shapes, options.repeats, of_dtype)
     for shape, rows in result.items():
         ours = rows["ours, indices"]["microseconds"]
         print(f"\n{shape} {options.dtype}, {options.threads} thread(s)")

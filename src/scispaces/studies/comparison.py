@@ -1,4 +1,4 @@
-"""What the comparisons of the studies share: cells run as trials, blocks of a data set and a model."""
+"""What the comparisons of studies share: cells run as trials, blocks of data set and model."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -32,9 +32,8 @@ def compare_cells(
         # Read here too when the training happens in other processes: the parent's list of files
         # read is the one that provenance reports.
         load(name)
-    return [
-        row for rows in run_trials(function, cells, store=store, progress=progress) for row in rows
-    ]
+    outcomes = run_trials(function, cells, store=store, progress=progress)
+    return [row for rows in outcomes for row in rows]
 
 
 def data_set_and_model(block: str, blocks: Sequence[str]) -> tuple[str, str]:

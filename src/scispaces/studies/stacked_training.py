@@ -76,7 +76,8 @@ def rows_of_chosen(
         metrics: of the models chosen by a criterion, `(seeds,)` each.
 
     Returns:
-        Rows with the metrics and, for each criterion, `chosen_…`: "parameter;learning rate;updates".
+        Rows with the metrics and, for each criterion, `chosen_…`:
+        "parameter;learning rate;updates".
     """
     rows: list[dict[str, Any]] = [{} for _ in next(iter(best.values())).choice]
     for criterion, kept in best.items():
