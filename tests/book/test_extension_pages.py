@@ -80,6 +80,8 @@ def test_a_row_names_the_code_cell_and_links_to_the_chapter(project: Project) ->
     value = row(project.read("book/evidence.html"), "value")
     link = '<a class="reference internal" href="../notebooks/zlpr.html">chapter</a>'
     assert f"cell zlpr-003, {link}" in value
+    assert value.count("<th ") == 1, "the statement is the head of its row, and nothing else is"
+    assert 'data-label="Statement"' in value.partition("</th>")[0]
 
 
 def test_a_row_links_to_the_cell_itself_where_the_page_shows_it(project: Project) -> None:
