@@ -2,6 +2,15 @@
 
 from scispaces.datasets.arff import Relation, read_arff
 from scispaces.datasets.classification import ClassificationData
+from scispaces.datasets.documents import (
+    LabelledDocuments,
+    load_film_reviews,
+    load_manual,
+    load_r8,
+    load_stop_words,
+    load_twitter,
+    manual_corpus,
+)
 from scispaces.datasets.images import (
     load_cifar10_jpeg,
     load_digits,
@@ -25,6 +34,13 @@ from scispaces.datasets.multilabel import (
     load_digit_pairs,
     load_mulan,
 )
+from scispaces.datasets.sentences import (
+    STS_YEARS,
+    SentencePairs,
+    load_sts,
+    load_sts_benchmark,
+    words_of,
+)
 from scispaces.datasets.store import (
     DataUnavailableError,
     Entry,
@@ -39,16 +55,27 @@ from scispaces.datasets.text import (
     load_reuters_r52,
     load_reuters_r90,
 )
+from scispaces.datasets.word_vectors import (
+    WordVectors,
+    load_glove_8k,
+    load_google_news_8k,
+    load_wikipedia_counts,
+    vectors_by_counting,
+)
 
 __all__ = [
     "IMBALANCED_NAMES",
     "MULAN_NAMES",
+    "STS_YEARS",
     "BinaryData",
     "ClassificationData",
     "DataUnavailableError",
     "Entry",
+    "LabelledDocuments",
     "MultilabelData",
     "Relation",
+    "SentencePairs",
+    "WordVectors",
     "available",
     "files_read",
     "impose_ratio",
@@ -59,18 +86,31 @@ __all__ = [
     "load_digits",
     "load_fashion_against_rest",
     "load_fashion_mnist",
+    "load_film_reviews",
+    "load_glove_8k",
     "load_goemotions",
     "load_goemotions_single",
+    "load_google_news_8k",
     "load_imbalanced",
+    "load_manual",
     "load_mnist",
     "load_mulan",
+    "load_r8",
     "load_reuters_r52",
     "load_reuters_r90",
+    "load_stop_words",
+    "load_sts",
+    "load_sts_benchmark",
+    "load_twitter",
+    "load_wikipedia_counts",
     "long_tail_counts",
     "long_tail_rows",
+    "manual_corpus",
     "path",
     "possible_ratios",
     "read_arff",
     "registry",
     "shuffled_classes",
+    "vectors_by_counting",
+    "words_of",
 ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 # The packages whose version can change a number.
-NUMERIC_PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "matplotlib")
+NUMERIC_PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "matplotlib", "numba", "pot")
 
 
 def sha256(path: Path) -> str:
