@@ -1,0 +1,1 @@
+"""Checks of the displayed equations of the chapter `flooding`."""
