@@ -1,0 +1,1 @@
+"""Checks of the equations of the chapter `gradient-clipping`."""
