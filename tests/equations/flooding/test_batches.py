@@ -39,7 +39,7 @@ def test_the_three_are_equal_when_all_lie_on_one_side():
 
 @pytest.mark.equation("flooding-batch-value")
 def test_flooded_batches_of_exponential_losses():
-    """Quadrature over the gamma distribution of a mean of n exponential losses, level at the mean."""
+    """Quadrature over the gamma distribution of a mean of n losses, with the level at the mean."""
     for size in (1, 3, 8):
         law = stats.gamma(size, scale=0.3 / size)
         grid = np.linspace(0, law.isf(1e-14), 400_001)
