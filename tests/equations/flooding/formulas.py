@@ -178,6 +178,10 @@ def flooding_momentum_step(theta, velocity, rate, beta, sign, slope):
     return theta - rate * velocity, velocity
 
 
+def flooding_shadow(theta, velocity, rate, beta):
+    return theta - rate * beta / (1 - beta) * velocity
+
+
 def flooding_momentum_pair(beta, r, mu):
     return mu**2 - (1 + beta**2 - r**2) * mu + beta**2
 

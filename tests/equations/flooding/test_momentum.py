@@ -33,6 +33,25 @@ def test_torch_takes_the_printed_step():
     assert 0 < sum(sign < 0 for sign in signs) < 6
 
 
+@pytest.mark.equation("flooding-shadow")
+def test_shadow_of_a_path_with_momentum_moves_without_momentum():
+    """Along a path of torch's SGD with momentum it moves by rate / (1 - beta) times s g."""
+    rate, beta, level = 0.3, 0.6, 0.2
+    theta = double(1.0).requires_grad_()
+    optimiser = torch.optim.SGD([theta], lr=rate, momentum=beta)
+    for step in range(6):
+        place = theta.item()
+        velocity = optimiser.state[theta]["momentum_buffer"].item() if step else 0.0
+        before = formulas.flooding_shadow(place, velocity, rate, beta)
+        optimiser.zero_grad()
+        flood(theta**2, level).backward()
+        signed = theta.grad.item()
+        optimiser.step()
+        velocity = optimiser.state[theta]["momentum_buffer"].item()
+        after = formulas.flooding_shadow(theta.item(), velocity, rate, beta)
+        assert after - before == pytest.approx(-rate / (1 - beta) * signed, rel=1e-9)
+
+
 @pytest.mark.equation("flooding-momentum-pair")
 @high_precision
 def test_two_alternating_steps_with_momentum_as_a_matrix():
