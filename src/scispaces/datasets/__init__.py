@@ -27,6 +27,7 @@ from scispaces.datasets.imbalanced import (
     load_imbalanced,
     possible_ratios,
 )
+from scispaces.datasets.language import LanguageData, load_language, parallel_streams
 from scispaces.datasets.long_tail import long_tail_counts, long_tail_rows, shuffled_classes
 from scispaces.datasets.multilabel import (
     MULAN_NAMES,
@@ -72,6 +73,7 @@ __all__ = [
     "DataUnavailableError",
     "Entry",
     "LabelledDocuments",
+    "LanguageData",
     "MultilabelData",
     "Relation",
     "SentencePairs",
@@ -92,6 +94,7 @@ __all__ = [
     "load_goemotions_single",
     "load_google_news_8k",
     "load_imbalanced",
+    "load_language",
     "load_manual",
     "load_mnist",
     "load_mulan",
@@ -106,6 +109,7 @@ __all__ = [
     "long_tail_counts",
     "long_tail_rows",
     "manual_corpus",
+    "parallel_streams",
     "path",
     "possible_ratios",
     "read_arff",

@@ -1,0 +1,136 @@
+"""What is compared, with what budget: the tasks of the quick and of the full profile."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from scispaces.studies.clipping_tasks import Config, LanguageConfig, VisionConfig
+from scispaces.studies.clipping_training import METHODS, Method, Schedule, Setting
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One task, compared under every method.
+
+    Attributes:
+        config: the model and its data.
+        schedule: of a training whose smoothness is probed; the choice of the settings does not
+            probe.
+        seeds: of the repetitions.
+        steps: for none; lengths for normalised.
+        clipped: pairs of step and threshold for hard and soft.
+        methods: which are compared.
+        varied: seeds that are also trained with the `VARIANTS` of the tuned step, none and hard.
+    """
+
+    config: Config
+    schedule: Schedule
+    seeds: Sequence[int]
+    steps: Sequence[float]
+    lengths: Sequence[float]
+    clipped: Sequence[tuple[float, float]]
+    methods: Sequence[Method] = METHODS
+    varied: Sequence[int] = ()
+
+    def settings(self, method: Method) -> list[Setting]:
+        """What a method may choose from, equally many for every method."""
+        if method in ("hard", "soft"):
+            return [Setting(method, step, threshold) for step, threshold in self.clipped]
+        return [
+            Setting(method, s) for s in (self.lengths if method == "normalised" else self.steps)
+        ]
+
+
+def _pairs(steps: Sequence[float], thresholds: Sequence[float]) -> tuple[tuple[float, float], ...]:
+    return tuple((step, threshold) for step in steps for threshold in thresholds)
+
+
+def _powers(first: float, number: int, ratio: float = 2.0) -> tuple[float, ...]:
+    return tuple(first * ratio**power for power in range(number))
+
+
+WORDS = LanguageConfig(
+    "penn-treebank",
+    "words",
+    most_tokens=1000,
+    embedding=32,
+    hidden=64,
+    layers=2,
+    streams=16,
+    window=25,
+    probe_streams=16,
+    evaluation_tokens=16384,
+)
+CHARACTERS = LanguageConfig(
+    "penn-treebank",
+    embedding=32,
+    hidden=64,
+    layers=2,
+    streams=16,
+    window=32,
+    probe_streams=16,
+    evaluation_tokens=16384,
+)
+LANGUAGE: dict[str, Any] = {
+    "steps": _powers(0.5, 8),
+    "lengths": _powers(0.0625, 8),
+    "clipped": _pairs((4.0, 8.0, 16.0, 32.0), (0.1, 0.3)),
+}
+VISION: dict[str, Any] = {
+    "steps": _powers(0.01, 8),
+    "lengths": _powers(0.0025, 8),
+    "clipped": _pairs((0.1, 0.2, 0.4, 0.8), (0.25, 1.0)),
+}
+FULL = {
+    "penn-treebank-characters": Comparison(
+        CHARACTERS, Schedule(500, 20, 16, 6), seeds=range(5), **LANGUAGE
+    ),
+    "fashion-mnist": Comparison(
+        VisionConfig("fashion-mnist", 5000, 2000, probe_rows=200),
+        Schedule(400, 20, 16, 6),
+        seeds=range(5),
+        varied=range(5),
+        **VISION,
+    ),
+    "penn-treebank-words": Comparison(WORDS, Schedule(400, 20, 12, 6), seeds=range(5), **LANGUAGE),
+    "digits": Comparison(
+        VisionConfig(probe_rows=300),
+        Schedule(400, 20, 16, 6),
+        seeds=range(5),
+        varied=range(5),
+        **VISION,
+    ),
+    "data-descriptions": Comparison(
+        LanguageConfig(), Schedule(400, 20, 16, 6), seeds=range(5), **LANGUAGE
+    ),
+    "penn-treebank-characters-shallow": Comparison(
+        replace(CHARACTERS, layers=1), Schedule(500, 20, 16, 6), seeds=range(5), **LANGUAGE
+    ),
+    "wikitext-2-words": Comparison(
+        replace(WORDS, data_set="wikitext-2"),
+        Schedule(400, 20, 12, 6),
+        seeds=range(3),
+        **LANGUAGE,
+    ),
+}
+QUICK = {
+    "data-descriptions": Comparison(
+        LanguageConfig(window=16),
+        Schedule(200, 10, 10, 4),
+        seeds=range(3),
+        steps=_powers(2.0, 6, 2**0.75),
+        lengths=_powers(0.5, 6, 2**0.75),
+        clipped=_pairs((4.0, 8.0, 16.0), (0.1, 0.3)),
+        methods=("none", "hard", "soft"),
+    ),
+    "digits": Comparison(
+        VisionConfig(probe_rows=150),
+        Schedule(160, 10, 10, 4),
+        seeds=range(3),
+        steps=_powers(0.02, 6),
+        lengths=_powers(0.005, 6),
+        clipped=_pairs((0.1, 0.3, 0.9), (0.25, 1.0)),
+        methods=("none", "hard"),
+    ),
+}
+PROFILES = {"quick": QUICK, "full": FULL}
