@@ -9,11 +9,13 @@ from torch import Tensor
 
 from scispaces.studies.comparison import Row
 from scispaces.studies.weight_scale_data import Task, lay_out
+from scispaces.studies.weight_scale_dynamics import pull
 from scispaces.studies.weight_scale_measures import (
     Columns,
     balanced_squares,
     glance,
     joined,
+    mean_cross_entropy,
     norms,
     quality,
     robustness,
@@ -121,6 +123,20 @@ def _rate_for(family: Family) -> float:
     return family.settings[order[-1]]
 
 
+def learned(task: Task, weights: Weights) -> Columns:
+    """Where each network stands on its training rows.
+
+    Returns:
+        train_cross_entropy; pull: E<f, y - p>, what a penalty has to hold against.
+    """
+    with torch.no_grad():
+        scores = task.architecture.scores(weights, task.train.x)
+    return {
+        "train_cross_entropy": mean_cross_entropy(scores, task.train.y).tolist(),
+        "pull": pull(task, weights).tolist(),
+    }
+
+
 def _rows(
     task: Task, name: str, family: Family, criterion: str, rate: float, bar: Tensor, budget: Budget
 ) -> list[Row]:
@@ -136,6 +152,7 @@ def _rows(
         **sensitivity(architecture, weights, few),
         **robustness(architecture, weights, few, active),
         **norms(architecture, weights),
+        **learned(task, weights),
         "norm_curve": [
             " ".join(joined(own.sqrt())) for own in family.history[:, at].transpose(0, 1)
         ],

@@ -37,8 +37,8 @@ QUICK_LOSSES = (
 )
 BUDGETS = {
     ("quick", "mlp"): Budget(values=3, updates=150, width=32, judged=50, attacked=100),
-    ("full", "mlp"): Budget(values=7, updates=700, width=64, judged=100, attacked=250),
-    ("full", "cnn"): Budget(values=7, updates=500, width=64, judged=100, attacked=250),
+    ("full", "mlp"): Budget(values=7, updates=700, width=64, judged=150, attacked=250),
+    ("full", "cnn"): Budget(values=7, updates=500, width=64, judged=150, attacked=250),
 }
 SEEDS = {"digits-mlp": tuple(range(10))}
 FEWER_SEEDS = tuple(range(5))
@@ -100,7 +100,7 @@ def run(
         best without a penalty. rate, strength; setting, its place in the grid.
         Measures of `weight_scale_measures`: quality, sensitivity, robustness, norms; idle_share,
         share of the first layer's squares on pixels that are 0 in every training row (mlp);
-        norm_curve, norms of the layers at nine moments of the training; squares_start and
+        train_cross_entropy, pull (E<f, y - p> over the training rows); norm_curve, norms of the layers at nine moments of the training; squares_start and
         balanced_squares_start, as squares and balanced_squares, of the first weights.
         With criterion accuracy, joined over the grid: sweep_setting, and on test rows
         sweep_accuracy, sweep_cross_entropy and sweep_robust (attack at the middle radius).
