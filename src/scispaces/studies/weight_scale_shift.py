@@ -100,8 +100,9 @@ def run(
         best without a penalty. rate, strength; setting, its place in the grid.
         Measures of `weight_scale_measures`: quality, sensitivity, robustness, norms; idle_share,
         share of the first layer's squares on pixels that are 0 in every training row (mlp);
-        train_cross_entropy, pull (E<f, y - p> over the training rows); norm_curve, norms of the layers at nine moments of the training; squares_start and
-        balanced_squares_start, as squares and balanced_squares, of the first weights.
+        train_cross_entropy, pull (E<f, y - p> over the training rows); norm_curve, norms of the
+        layers at nine moments of the training; squares_start and balanced_squares_start, as
+        squares and balanced_squares, of the first weights.
         With criterion accuracy, joined over the grid: sweep_setting, and on test rows
         sweep_accuracy, sweep_cross_entropy and sweep_robust (attack at the middle radius).
     """
