@@ -13,6 +13,7 @@ The tasks are in `flooding_data`, the methods in `flooding_methods`, training in
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -26,12 +27,12 @@ from scispaces.studies.flooding_rows import chosen_rows, join_values, level_rows
 from scispaces.studies.flooding_training import Look, Schedule, train
 from scispaces.studies.recorded import read_rows
 
-# Every method as trained to the end, and with the epoch chosen too: early stopping is plain_stopped.
+# Every method trained to the end, and with the epoch chosen too; plain_stopped: early stopping.
 LOSSES = tuple(f"{method}{stopped}" for method in METHODS for stopped in ("", "_stopped"))
 PERCENTS = {name: (1, 5, 10) if name in SYNTHETIC else (0, 10, 20) for name in DATA_SETS}
 SEEDS = {name: tuple(range(10)) if name in SYNTHETIC else tuple(range(5)) for name in DATA_SETS}
 QUICK_SEEDS = tuple(range(5))
-QUICK_VALUES = (0, 2, 4, 5, 6, 7)
+QUICK_VALUES = (0, 3, 4, 5, 6)
 SCHEDULES = {
     ("quick", "synthetic"): Schedule((32, 32, 32, 32), True, epochs=120, batch=100, rate=2e-3),
     ("quick", "real"): Schedule((32, 32), False, epochs=30, batch=100, rate=5e-3),
@@ -47,6 +48,7 @@ FLOOR_LEVELS = {
     "digits": (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.2, 1.4),
 }
 FLOOR_PERCENTS = (0, 5, 10, 20, 30)
+ALL_ROWS_DATA_SET, ALL_ROWS_PERCENTS = "digits", (10, 20)
 PATH_STEPS = 2000
 
 
@@ -130,13 +132,26 @@ def run_wide(seeds: Sequence[int]) -> list[Row]:
     return [head | row for row in rows]
 
 
-def run_floor(data_set: str, percent: int, seeds: Sequence[int]) -> list[Row]:
-    """Flooding on a fine grid of levels; rows as in part level, with part floor."""
+def run_floor(
+    data_set: str, percent: int, seeds: Sequence[int], *, all_rows: bool = False
+) -> list[Row]:
+    """Flooding on a fine grid of levels; rows as in part level, with part floor.
+
+    Args:
+        data_set: a key of `FLOOR_LEVELS`.
+        percent: of flipped labels in training and validation rows.
+        seeds: as in `run`.
+        all_rows: as many steps, but each with all training rows; the model is then "mlp-all-rows".
+    """
     task = lay_out(data_set, percent / 100, seeds)
-    levels = FLOOR_LEVELS[data_set]
-    looks = train(task, METHODS["flood"], levels, seeds, schedule_for(data_set, "full"))
+    levels, schedule = FLOOR_LEVELS[data_set], schedule_for(data_set, "full")
+    if all_rows:
+        rows_there = task.y.shape[1]
+        steps = schedule.epochs * (rows_there // schedule.batch)
+        schedule = replace(schedule, epochs=steps, batch=rows_there)
+    looks = train(task, METHODS["flood"], levels, seeds, schedule)
     rows = level_rows("flood", looks[-1:], levels, seeds, curves=False)
-    head = _head(data_set, percent, task.classes)
+    head = _head(data_set, percent, task.classes, "mlp-all-rows" if all_rows else "mlp")
     return [head | row | {"part": "floor"} for row in rows]
 
 
@@ -217,9 +232,20 @@ def _block_cells(profile: str) -> dict[str, list[dict[str, Any]]]:
         ]
         for name in FLOOR_LEVELS
     }
+    all_rows = [
+        {
+            "kind": "floor",
+            "data_set": ALL_ROWS_DATA_SET,
+            "percent": percent,
+            "seeds": list(SEEDS[ALL_ROWS_DATA_SET]),
+            "all_rows": True,
+        }
+        for percent in ALL_ROWS_PERCENTS
+    ]
     return {
         "wide": [{"kind": "wide", "seeds": seeds}],
         "paths": [{"kind": "paths", "seeds": seeds}],
+        "all-rows": all_rows,
         **floor,
         **cells,
     }
