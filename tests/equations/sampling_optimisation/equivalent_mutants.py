@@ -2,6 +2,6 @@
 
 EQUIVALENT = {
     "sampling-optimisation-policy-gradient": {
-        "+2:13 cost - baseline -> cost + baseline": "the slopes have mean zero, so no baseline counts"
+        "+2:13 cost - baseline -> cost + baseline": "the slopes have mean zero"
     },
 }
