@@ -14,8 +14,10 @@ def bessel_ratio(order: float, argument: Tensor) -> Tensor:
     .. math:: r_\nu(x) = \frac{I_{\nu + 1}(x)}{I_\nu(x)} = \frac{x}{2(\nu + 1) + x\, r_{\nu + 1}(x)}
 
     Neither function is formed, so nothing overflows. An expansion for large order or argument
-    gives the value, or the start at :math:`\nu + 50` of the recursion that leads down to it. The
-    value rises from :math:`x / (2\nu + 2)` near 0 to :math:`1 - (2\nu + 1) / 2x` far out.
+    gives the value, or the start at :math:`\nu + 50` of the recursion that leads down to it
+    (book: `sampling-optimisation-recursion`). The value rises from :math:`x / (2\nu + 2)` near 0
+    to :math:`1 - (2\nu + 1) / 2x` far out, between two square roots
+    (book: `sampling-optimisation-bounds`).
 
     Args:
         order: The order nu >= 0, as large as one likes.
@@ -53,9 +55,11 @@ def gibbs_ball_step(gradient: Tensor, radius: float, temperature: float) -> Tens
         p(\Delta) \propto e^{-\langle g, \Delta \rangle / \alpha}
         \text{ for } \lVert \Delta \rVert \le \varepsilon
 
-    Hot (x near 0) it is gradient descent, :math:`-\varepsilon^2 g / ((d + 2) \alpha)`; cold (x
-    large) it is normalised gradient descent, :math:`-\varepsilon g / \lVert g \rVert`. Without
-    the ball the density has no normaliser.
+    (book: `sampling-optimisation-ball-step`). Hot (x near 0) it is gradient descent,
+    :math:`-\varepsilon^2 g / ((d + 2) \alpha)`; cold (x large) it is normalised gradient descent,
+    :math:`-\varepsilon g / \lVert g \rVert`. In between it is longer than the soft clipped step
+    of the same rate and threshold and shorter than the hard clipped one
+    (book: `sampling-optimisation-soft-hard`). Without the ball the density has no normaliser.
 
     Args:
         gradient: The gradient g, shape (..., d); every row is a vector of its own.
@@ -116,7 +120,9 @@ def gibbs_quadratic_step(gradient: Tensor, hessian: Tensor, temperature: float) 
         + \frac12 \langle \Delta, H \Delta \rangle) / \alpha}
         = \mathcal N(\Delta;\, -H^{-1} g,\, \alpha H^{-1})
 
-    The expected step does not depend on the temperature, only the spread about it does.
+    (book: `sampling-optimisation-newton`). The expected step does not depend on the temperature,
+    only the spread about it does. For a normal reference of width sigma give the Hessian
+    :math:`H + \alpha / \sigma^2\, I` (book: `sampling-optimisation-damped`).
 
     Args:
         gradient: The gradient g, shape (..., d).

@@ -43,6 +43,7 @@ class MLEGuidedSearch(Optimizer):
         w_i \propto \frac{e^{-l(\theta + \Delta_i) / \alpha}}{q(\Delta_i)}, \qquad
         q = (1 - \pi)\, \mathcal N(0, \Sigma) + \pi\, \mathcal N(-\rho g, \Sigma)
 
+    (book: `sampling-optimisation-weights`, `sampling-optimisation-mixture`).
     Half of the candidates are random changes of the parameters, half random changes about a step
     along the surrogate's gradient g, that of the likelihood, say, found in `.grad`. The task loss
     l, one number for the whole batch, is all that is asked about a candidate: it may decode,
@@ -73,7 +74,8 @@ class MLEGuidedSearch(Optimizer):
         reference: What the Gibbs density is taken against. "flat" is the definition above. In
             many dimensions its weights go to the candidates that lie farthest out, and the
             effective sample size to 1, whatever their losses. "proposal" is the density
-            :math:`q\, e^{-l / \alpha}`, whose weights are those of the losses alone.
+            :math:`q\, e^{-l / \alpha}`, whose weights are those of the losses alone
+            (book: `sampling-optimisation-bounded-size`).
         generator: Source of the random numbers; torch's global one without it. It is no part of
             the state dict.
 

@@ -15,7 +15,7 @@ def gibbs_weights(
 
     .. math:: w_i = \frac{e^{-l_i / \alpha} / q_i}{\sum_j e^{-l_j / \alpha} / q_j}
 
-    All in logarithms: only differences of losses and of log-densities enter, so that losses of
+    (book: `sampling-optimisation-weights`). All in logarithms: only differences of losses and of log-densities enter, so that losses of
     any size will do. (The logarithm of exp(-l) is -inf from l = 746 on in float64.)
 
     Args:
@@ -73,6 +73,10 @@ def effective_sample_size(weights: Tensor) -> Tensor:
 
     .. math:: \frac{(\sum_i w_i)^2}{\sum_i w_i^2} \in [1, n]
 
+    (book: `sampling-optimisation-effective-size`). Weights within a factor
+    :math:`e^{R / \alpha}` of one another are worth :math:`n / \cosh^2(R / 2\alpha)` at least
+    (book: `sampling-optimisation-bounded-size`).
+
     Args:
         weights: Weights w >= 0, normalised or not, shape (..., candidates), not all 0.
 
@@ -116,7 +120,7 @@ def gibbs_expectation(
     .. math:: \mathbb E[v] \approx \sum_i w_i v_i
 
     with the weights of `gibbs_weights`. It is consistent but, for a finite number of candidates,
-    biased; and it is worth as many samples as its effective sample size says, which falls
+    biased (book: `sampling-optimisation-bias`); and it is worth as many samples as its effective sample size says, which falls
     exponentially with the dimension when the proposal does not follow the density.
 
     Args:
