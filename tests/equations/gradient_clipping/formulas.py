@@ -171,6 +171,10 @@ def gradient_clipping_turning(norm, place, heading, l0, l1, cos, sin):
     )
 
 
+def gradient_clipping_turned(first, q, t):
+    return first * q * (t + log(q / (1 - (1 - q) * exp(t))))
+
+
 def gradient_clipping_soft_reaches(q):
     return q + log(q / (1 - (1 - q) * exp(q))), 1 / q
 

@@ -149,6 +149,19 @@ def test_beyond_the_reach_a_bent_path_wins_and_within_it_none_does():
         assert_agree(right, 1 / mpmath.mpf(q), 1e-14)
 
 
+@pytest.mark.equation("gradient-clipping-turned")
+def test_how_far_a_path_turns():
+    """The heading turns by less than printed, and for a first direction near zero by as much."""
+    for q, t in ((0.3, 0.3), (0.7, 0.5), (0.9, 0.9)):
+        norm, length = q / (1 - q), t
+        for first in (0.001, 0.5, 2.0):
+            [(_, heading)] = _ends(norm, length, 1.0, 1.0, [first])
+            bound = float(formulas.gradient_clipping_turned(first, mpmath.mpf(q), mpmath.mpf(t)))
+            assert first - heading < bound * (1 + 1e-6)
+            if first < 0.01:
+                assert first - heading > bound * (1 - 1e-4)
+
+
 @pytest.mark.equation("gradient-clipping-soft-reaches")
 @high_precision
 def test_soft_steps_are_within_the_reach():
