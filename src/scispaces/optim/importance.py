@@ -15,8 +15,9 @@ def gibbs_weights(
 
     .. math:: w_i = \frac{e^{-l_i / \alpha} / q_i}{\sum_j e^{-l_j / \alpha} / q_j}
 
-    (book: `sampling-optimisation-weights`). All in logarithms: only differences of losses and of log-densities enter, so that losses of
-    any size will do. (The logarithm of exp(-l) is -inf from l = 746 on in float64.)
+    (book: `sampling-optimisation-weights`). All in logarithms: only differences of losses and of
+    log-densities enter, so that losses of any size will do. (The logarithm of exp(-l) is -inf
+    from l = 746 on in float64.)
 
     Args:
         losses: Losses l of the candidates, shape (..., candidates). Infinity is a weight of 0.
@@ -120,8 +121,9 @@ def gibbs_expectation(
     .. math:: \mathbb E[v] \approx \sum_i w_i v_i
 
     with the weights of `gibbs_weights`. It is consistent but, for a finite number of candidates,
-    biased (book: `sampling-optimisation-bias`); and it is worth as many samples as its effective sample size says, which falls
-    exponentially with the dimension when the proposal does not follow the density.
+    biased (book: `sampling-optimisation-bias`); and it is worth as many samples as its effective
+    sample size says, which falls exponentially with the dimension when the proposal does not
+    follow the density.
 
     Args:
         values: What is averaged, shape (candidates, ...): the steps, say.

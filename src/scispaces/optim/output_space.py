@@ -21,8 +21,9 @@ def policy_gradient_loss(
 
     .. math:: \frac1K \sum_k (l_k - b_k) \log p_\theta(y_k | x), \qquad y_k \sim p_\theta
 
-    This is REINFORCE (book: `sampling-optimisation-policy-gradient`). A baseline b that does not depend on the sample itself leaves the mean of
-    the gradient alone and lowers its spread. The value of the surrogate means nothing.
+    This is REINFORCE (book: `sampling-optimisation-policy-gradient`). A baseline b that does not
+    depend on the sample itself leaves the mean of the gradient alone and lowers its spread. The
+    value of the surrogate means nothing.
 
     Args:
         log_probabilities: Log-probabilities of the sampled outputs, shape (..., samples).
