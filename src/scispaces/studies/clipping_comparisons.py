@@ -56,9 +56,9 @@ WORDS = LanguageConfig(
     embedding=32,
     hidden=64,
     layers=2,
-    streams=16,
+    streams=10,
     window=25,
-    probe_streams=16,
+    probe_streams=10,
     evaluation_tokens=16384,
 )
 CHARACTERS = LanguageConfig(
@@ -72,43 +72,43 @@ CHARACTERS = LanguageConfig(
     evaluation_tokens=16384,
 )
 LANGUAGE: dict[str, Any] = {
-    "steps": _powers(0.5, 8),
-    "lengths": _powers(0.0625, 8),
-    "clipped": _pairs((4.0, 8.0, 16.0, 32.0), (0.1, 0.3)),
+    "steps": _powers(2.0, 8, 2**0.5),
+    "lengths": _powers(0.5, 8, 2**0.5),
+    "clipped": _pairs((8.0, 16.0, 32.0, 64.0), (0.05, 0.15)),
 }
 VISION: dict[str, Any] = {
-    "steps": _powers(0.01, 8),
-    "lengths": _powers(0.0025, 8),
-    "clipped": _pairs((0.1, 0.2, 0.4, 0.8), (0.25, 1.0)),
+    "steps": _powers(0.05, 8, 2**0.6),
+    "lengths": _powers(0.02, 8, 2**0.6),
+    "clipped": _pairs((0.2, 0.4, 0.8, 1.6), (0.25, 1.0)),
 }
 FULL = {
     "penn-treebank-characters": Comparison(
-        CHARACTERS, Schedule(500, 20, 16, 6), seeds=range(5), **LANGUAGE
+        CHARACTERS, Schedule(400, 20, 12, 5), seeds=range(5), **LANGUAGE
     ),
     "fashion-mnist": Comparison(
         VisionConfig("fashion-mnist", 5000, 2000, probe_rows=200),
-        Schedule(400, 20, 16, 6),
+        Schedule(300, 20, 12, 5),
         seeds=range(5),
         varied=range(5),
         **VISION,
     ),
-    "penn-treebank-words": Comparison(WORDS, Schedule(400, 20, 12, 6), seeds=range(5), **LANGUAGE),
     "digits": Comparison(
-        VisionConfig(probe_rows=300),
-        Schedule(400, 20, 16, 6),
+        VisionConfig(probe_rows=200),
+        Schedule(300, 20, 12, 5),
         seeds=range(5),
         varied=range(5),
         **VISION,
     ),
     "data-descriptions": Comparison(
-        LanguageConfig(), Schedule(400, 20, 16, 6), seeds=range(5), **LANGUAGE
+        LanguageConfig(), Schedule(300, 20, 12, 5), seeds=range(5), **LANGUAGE
     ),
+    "penn-treebank-words": Comparison(WORDS, Schedule(300, 20, 12, 5), seeds=range(5), **LANGUAGE),
     "penn-treebank-characters-shallow": Comparison(
-        replace(CHARACTERS, layers=1), Schedule(500, 20, 16, 6), seeds=range(5), **LANGUAGE
+        replace(CHARACTERS, layers=1), Schedule(400, 20, 12, 5), seeds=range(5), **LANGUAGE
     ),
     "wikitext-2-words": Comparison(
         replace(WORDS, data_set="wikitext-2"),
-        Schedule(400, 20, 12, 6),
+        Schedule(300, 20, 12, 5),
         seeds=range(3),
         **LANGUAGE,
     ),
