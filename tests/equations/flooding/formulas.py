@@ -6,7 +6,7 @@ its value, an identity (left side, right side). Nothing here calls anything else
 wrong formula cannot hide behind another.
 """
 
-from mpmath import factorial, gammainc, ncdf, npdf
+from mpmath import factorial, ncdf, npdf, pi
 from tests.equations.arithmetic import exp, log, product, sqrt
 
 # --- The loss -------------------------------------------------------------------------------
@@ -230,8 +230,17 @@ def flooding_batch_balance(chances, losses, slopes, level):
     return sum(chance * ((loss > level) - (loss < level)) * slope for chance, loss, slope in terms)
 
 
-def flooding_batch_scale(mean, size, level):
-    return gammainc(size + 1, 0, size * level / mean, regularized=True)
+def flooding_batch_variance(variance, rows, size):
+    return variance / size * (rows - size) / (rows - 1)
+
+
+def flooding_batch_normal(gap, spread):
+    height = sqrt(2 / pi) * spread * exp(-((gap / spread) ** 2) / 2)
+    return height + gap * (1 - 2 * ncdf(-gap / spread))
+
+
+def flooding_batch_spread(spread):
+    return sqrt(2 / pi) * spread
 
 
 def flooding_sum(losses, level):
@@ -265,6 +274,10 @@ def flooding_best_gaussian(z):
 
 def flooding_gain_clamp(risk, level, shortfall, squared_shortfall):
     return 2 * (risk - level) * shortfall + squared_shortfall
+
+
+def flooding_clamp_wins(risk, level, shortfall, squared_shortfall_of_risk):
+    return 4 * (risk - level) * shortfall, squared_shortfall_of_risk
 
 
 # --- Label noise ----------------------------------------------------------------------------

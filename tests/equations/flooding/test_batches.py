@@ -1,11 +1,12 @@
 """Checks of what is flooded: the mean of all data, of a batch, of a row; sums; regularisers."""
 
+import itertools
+
 import mpmath
 import numpy as np
 import pytest
 import torch
 from scipy import stats
-from scipy.optimize import minimize_scalar
 from tests.equations.flooding import formulas
 from tests.equations.flooding.landscapes import double
 from tests.equations.support import draw_unit
@@ -63,23 +64,34 @@ def test_derivative_of_the_mean_over_batches():
     assert printed == pytest.approx(expected.item(), rel=1e-12)
 
 
-@pytest.mark.equation("flooding-batch-scale")
-def test_where_a_scale_settles():
-    """At the best scale m of exponential losses, by quadrature, the printed chance is one half."""
-    for size in (1, 8):
-        law = stats.gamma(size, scale=1 / size)
-        grid = np.linspace(0, law.isf(1e-14), 100_001)
-        weights = law.pdf(grid)
+@pytest.mark.equation("flooding-batch-variance")
+def test_variance_of_the_loss_of_a_batch():
+    """Over all batches of a size, drawn without replacement, it is the printed one; 0 for all."""
+    rows = DRAWN[:7]
+    for size in (1, 3, 7):
+        means = [sum(batch) / size for batch in itertools.combinations(rows, size)]
+        printed = formulas.flooding_batch_variance(np.var(rows), len(rows), size)
+        assert printed == pytest.approx(np.var(means), rel=1e-9, abs=1e-15)
 
-        def mean_flooded(mean, grid=grid, weights=weights):
-            return np.trapezoid(abs(mean * grid - LEVEL) * weights, grid)
 
-        best = minimize_scalar(
-            mean_flooded, bounds=(0.05, 1.0), method="bounded", options={"xatol": 1e-9}
-        ).x
-        assert best < LEVEL
-        chance = formulas.flooding_batch_scale(mpmath.mpf(best), size, LEVEL)
-        assert float(chance) == pytest.approx(0.5, abs=2e-4)
+@pytest.mark.equation("flooding-batch-normal")
+def test_mean_distance_of_a_normal_batch_loss_from_the_level():
+    """Quadrature over a normal law, with its mean above, on and below the level."""
+    for gap in (0.3, 0.0, -0.1):
+        law = stats.norm(gap, 0.2)
+        grid = np.linspace(gap - 2, gap + 2, 400_001)
+        expected = np.trapezoid(abs(grid) * law.pdf(grid), grid)
+        printed = float(formulas.flooding_batch_normal(mpmath.mpf(gap), mpmath.mpf("0.2")))
+        assert printed == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.equation("flooding-batch-spread")
+def test_mean_distance_with_the_mean_on_the_level():
+    """One million normal losses around the level, and the same at another spread."""
+    drawn = np.abs(np.random.default_rng(3).normal(size=1_000_000))
+    for spread in (0.2, 0.05):
+        printed = float(formulas.flooding_batch_spread(mpmath.mpf(spread)))
+        assert printed == pytest.approx(spread * drawn.mean(), rel=2e-3)
 
 
 @pytest.mark.equation("flooding-sum")

@@ -48,6 +48,25 @@ def test_gain_of_the_clamped_estimate():
         assert_agree(formulas.flooding_gain_clamp(RISK, level, shortfall, squared), gain)
 
 
+@pytest.mark.equation("flooding-clamp-wins")
+@high_precision
+def test_no_flood_gains_more_than_the_clamp_at_the_risk():
+    """For a biased law the left side stays below the right at every level; a simple law attains it.
+
+    The right side is the gain of the clamp at the risk, summed directly.
+    """
+    best = error_less(lambda v: max(v, RISK))
+    for level in (mpmath.mpf("0.1"), mpmath.mpf("0.5"), mpmath.mpf("0.8"), mpmath.mpf("1.1")):
+        shortfall = mean(lambda v, b=level: max(b - v, 0))
+        gain, bound = formulas.flooding_clamp_wins(RISK, level, shortfall, best)
+        assert gain <= bound
+        assert_agree(gain, error_less(lambda v, b=level: abs(v - b) + b))
+    # Half of the estimates are at 1/2, half at 3/2, the risk is 1, the level 3/4.
+    half, level = mpmath.mpf(1) / 2, mpmath.mpf(3) / 4
+    gain, bound = formulas.flooding_clamp_wins(1, level, half / 4, half / 4)
+    assert gain == bound
+
+
 LAW = stats.norm(0.3, 0.15)
 GRID = np.linspace(-1.2, 1.8, 300_001)
 DENSITY = LAW.pdf(GRID)
