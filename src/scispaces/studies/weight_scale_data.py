@@ -61,9 +61,9 @@ def load(data_set: str) -> ClassificationData:
     return DATA_SETS[data_set]()
 
 
-def _pixels(images: NDArray[np.float32], model: Model) -> Tensor:
-    """Images as rows; convolutions see MNIST as means of 2 × 2 pixels."""
-    if model == "cnn" and images.shape[1] == 28:
+def _pixels(images: NDArray[np.float32]) -> Tensor:
+    """Images as rows; those of 28 × 28 pixels as means of 2 × 2 pixels, 14 × 14."""
+    if images.shape[1] == 28:
         images = images.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4))
     return torch.from_numpy(images.reshape(len(images), -1))
 
@@ -86,10 +86,8 @@ def lay_out(data_set: str, model: Model, seeds: Sequence[int], *, width: int = 6
         unseen = generator.permutation(len(data.test_y))[: counts[2]]
         chosen = [known[: counts[0]], known[counts[0] : counts[0] + counts[1]]]
         for part, rows in zip(parts[:2], chosen, strict=True):
-            part.append((_pixels(data.train_x[rows], model), torch.from_numpy(data.train_y[rows])))
-        parts[2].append(
-            (_pixels(data.test_x[unseen], model), torch.from_numpy(data.test_y[unseen]))
-        )
+            part.append((_pixels(data.train_x[rows]), torch.from_numpy(data.train_y[rows])))
+        parts[2].append((_pixels(data.test_x[unseen]), torch.from_numpy(data.test_y[unseen])))
     drawn = [Part(*map(torch.stack, zip(*part, strict=True))) for part in parts]
     side = round(drawn[0].x.shape[2] ** 0.5)
     return Task(Architecture(model, side, width), tuple(seeds), *drawn)

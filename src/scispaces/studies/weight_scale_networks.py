@@ -19,7 +19,7 @@ Model = Literal["mlp", "cnn"]
 Weights = list[Tensor]
 
 CLASSES = 10
-CHANNELS = (12, 24)
+CHANNELS = (8, 16)
 KERNEL = 3
 POWER_STEPS = 300
 
@@ -30,7 +30,7 @@ class Architecture:
 
     Attributes:
         model: mlp, three hidden layers; or cnn, two convolutions of 3 × 3 and a linear layer.
-        side: of the images, 8, 14 or 28.
+        side: of the images, 8 or 14.
         width: units of a hidden layer of the mlp.
     """
 

@@ -37,8 +37,8 @@ QUICK_LOSSES = (
 )
 BUDGETS = {
     ("quick", "mlp"): Budget(values=3, updates=150, width=32, judged=50, attacked=100),
-    ("full", "mlp"): Budget(values=7, updates=700, width=64, judged=150, attacked=250),
-    ("full", "cnn"): Budget(values=7, updates=500, width=64, judged=150, attacked=250),
+    ("full", "mlp"): Budget(values=5, updates=500, width=64, judged=100, attacked=200),
+    ("full", "cnn"): Budget(values=5, updates=400, width=64, judged=100, attacked=200),
 }
 SEEDS = {"digits-mlp": tuple(range(10))}
 FEWER_SEEDS = tuple(range(5))
@@ -88,7 +88,7 @@ def run(
     decides the rows, the first weights and the batches, for all methods alike.
 
     Args:
-        data_set: digits, mnist or fashion-mnist; the cnn sees the last two as 14 × 14 pixels.
+        data_set: digits; mnist or fashion-mnist, as 14 × 14 means of 2 × 2 pixels.
         model: mlp, three hidden layers; cnn, two convolutions and a linear layer.
         seeds: of the repetitions; those of the full profile if left out.
         profile: quick (mlp only, the methods of `QUICK_LOSSES`) or full.
