@@ -36,8 +36,8 @@ QUICK_VALUES = (0, 3, 4, 5, 6)
 SCHEDULES = {
     ("quick", "synthetic"): Schedule((32, 32, 32, 32), True, epochs=120, batch=100, rate=2e-3),
     ("quick", "real"): Schedule((32, 32), False, epochs=30, batch=100, rate=5e-3),
-    ("full", "synthetic"): Schedule((40, 40, 40, 40), True, epochs=500, batch=100),
-    ("full", "real"): Schedule((64, 64), False, epochs=60, batch=100, rate=3e-3),
+    ("full", "synthetic"): Schedule((40, 40, 40, 40), True, epochs=300, batch=100),
+    ("full", "real"): Schedule((64, 64), False, epochs=50, batch=100, rate=3e-3),
 }
 # The paper's width and number of epochs.
 WIDE = Schedule((500, 500, 500, 500), True, epochs=500, batch=100)

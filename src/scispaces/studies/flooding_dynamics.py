@@ -16,7 +16,7 @@ E|L_B − b|, how far the loss of a batch is from the level, which is of order �
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import torch
@@ -28,7 +28,7 @@ from scispaces.studies.flooding_metrics import losses_and_accuracy
 from scispaces.studies.flooding_networks import StackedNetworks
 from scispaces.studies.flooding_training import row_losses
 
-By = Literal["batch", "row"]
+By = Literal["batch", "row", "all"]
 Optimiser = Literal["sgd", "momentum", "adam"]
 Row = dict[str, Any]
 
@@ -47,7 +47,9 @@ class Path:
     """How to go on from the level.
 
     Attributes:
-        by: what is flooded, the mean over a batch or each of its rows.
+        by: what is flooded, the mean over a batch or each of its rows; with "all" the mean over a
+            batch goes up or down as the mean over all rows is below or above the level, so that a
+            batch does not decide about itself.
         batch: rows of a step; 400 are all.
         optimiser: sgd, momentum (0.9) or adam.
         rate: learning rate.
@@ -60,7 +62,12 @@ class Path:
 
 
 RATES: dict[Optimiser, float] = {"sgd": 0.05, "momentum": 0.01, "adam": 1e-3}
-MODES: tuple[tuple[By, int], ...] = (("batch", ROWS), ("batch", BATCH), ("row", BATCH))
+MODES: tuple[tuple[By, int], ...] = (
+    ("batch", ROWS),
+    ("batch", BATCH),
+    ("row", BATCH),
+    ("all", BATCH),
+)
 PATHS = (
     *(Path("batch", ROWS, "sgd", rate) for rate in (0.02, 0.1)),
     *(Path(by, batch, optimiser, rate) for by, batch in MODES for optimiser, rate in RATES.items()),
@@ -126,11 +133,20 @@ def reach_level(task: NoisyTask, seeds: Sequence[int], level: float = LEVEL) -> 
 
 @dataclass(frozen=True)
 class Slope:
-    """Where the networks are, `(seeds,)` each: L, ‖g‖² and ‖P ∇‖g‖²‖² over all training rows."""
+    """Where the networks are, by L of all training rows, `(seeds,)` each.
+
+    Attributes:
+        loss, squared_norm: L and ‖g‖².
+        curvature: g' H g / ‖g‖², the second derivative of L along g.
+        squared_drift: ‖P ∇‖g‖²‖².
+        excursion: |L − b| / ‖g‖².
+    """
 
     loss: Tensor
     squared_norm: Tensor
+    curvature: Tensor
     squared_drift: Tensor
+    excursion: Tensor
 
 
 def slope(networks: StackedNetworks, task: NoisyTask) -> Slope:
@@ -144,14 +160,16 @@ def slope(networks: StackedNetworks, task: NoisyTask) -> Slope:
     turn = torch.cat([part.flatten(1) for part in ascent], 1)
     along = (turn * gradient).sum(1) / squared
     across = turn - along.unsqueeze(1) * gradient
-    return Slope(loss.detach().squeeze(1), squared, across.square().sum(1))
+    found = loss.detach().squeeze(1)
+    excursion = (found - LEVEL).abs() / squared
+    return Slope(found, squared, along / 2, across.square().sum(1), excursion)
 
 
 def _mean_slope(slopes: list[Slope]) -> Slope:
-    def mean(name: str) -> Tensor:
-        return torch.stack([getattr(each, name) for each in slopes]).mean(0)
-
-    return Slope(mean("loss"), mean("squared_norm"), mean("squared_drift"))
+    names = [field.name for field in fields(Slope)]
+    return Slope(
+        **{name: torch.stack([getattr(each, name) for each in slopes]).mean(0) for name in names}
+    )
 
 
 def state(networks: StackedNetworks, task: NoisyTask) -> dict[str, list[float]]:
@@ -176,6 +194,20 @@ def state(networks: StackedNetworks, task: NoisyTask) -> dict[str, list[float]]:
     return {name: values.tolist() for name, values in found.items()}
 
 
+def _flooded(
+    by: By, losses: Tensor, networks: StackedNetworks, task: NoisyTask
+) -> tuple[Tensor, Tensor]:
+    """What to differentiate, and the share of it that is below the level, `(seeds,)` each."""
+    if by == "row":
+        return flood(losses, LEVEL).mean(1), (losses < LEVEL).float().mean(1)
+    mean = losses.mean(1)
+    if by == "batch":
+        return flood(mean, LEVEL), (mean < LEVEL).float()
+    with torch.no_grad():
+        height = row_losses(networks.scores(task.x), task.y).mean((1, 2)) - LEVEL
+    return height.sign() * mean, (height < 0).float()
+
+
 def follow(
     path: Path, task: NoisyTask, start: StackedNetworks, seeds: Sequence[int], steps: int
 ) -> list[Row]:
@@ -193,7 +225,8 @@ def follow(
         row by row the share of rows below it); train_loss, norm (‖g‖) and all of `state` with the
         suffix _start (at arrival) and _end; log_fall, the change of log ‖g‖² from the first look
         to the last, and predicted_fall, what gradient descent with all rows should make of it;
-        norm_curve, ‖g‖ at the looks, joined by ";".
+        curvature and excursion, means over the looks, see `Slope`; norm_curve, ‖g‖ at the looks,
+        joined by ";".
     """
     networks = StackedNetworks((1, 1), seeds, 1, normalised=False)
     networks.parameters = [part.detach().clone().requires_grad_(True) for part in start.parameters]
@@ -208,11 +241,10 @@ def follow(
     for step in range(1, steps + 1):
         x, y = _draw(task, path.batch, generators)
         losses = row_losses(networks.scores(x), y).squeeze(1)
-        if path.by == "batch":
-            losses = losses.mean(-1, keepdim=True)
-        below += (losses < LEVEL).float().mean(1)
+        objective, share = _flooded(path.by, losses, networks, task)
+        below += share
         optimiser.zero_grad()
-        flood(losses, LEVEL).mean(1).sum().backward()
+        objective.sum().backward()
         optimiser.step()
         if (step - 1) % every >= every - STEPS_OF_A_LOOK:
             recent.append(slope(networks, task))
@@ -239,6 +271,8 @@ def follow(
             "norm_start": math.sqrt(float(first.squared_norm[at])),
             "norm_end": math.sqrt(float(squares[-1][at])),
             "log_fall": float(measured[at]),
+            "curvature": float(torch.stack([each.curvature for each in looks]).mean(0)[at]),
+            "excursion": float(torch.stack([each.excursion for each in looks]).mean(0)[at]),
             "norm_curve": ";".join(f"{norm:.3g}" for norm in squares[:, at].sqrt().tolist()),
         }
         for suffix, found in (("start", before), ("end", after)):
