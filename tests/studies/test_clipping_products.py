@@ -39,11 +39,12 @@ def test_values_and_gradients_agree_with_torch(name: str) -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("method", ["gd", "hard", "soft"])
 def test_the_optimizer_of_the_library_needs_as_many_steps(name: str, method: str) -> None:
-    network, limit = NETWORKS[name], 400
+    """Up to 100 steps: a setting that bounces for longer arrives by chance, if at all."""
+    network, limit = NETWORKS[name], 100
     chosen = settings(method)[::3]
-    own = count_all(network, method, chosen, 2.0, 1e-2, limit)
+    own = count_all(network, method, chosen, 1.0, 1e-2, limit)
     assert any(each is not None for each in own)
-    start = 2.0 * torch.tensor(network.direction)
+    start = torch.tensor(network.direction)
     form = "soft" if method == "soft" else "hard"
     for (step, threshold), steps in zip(chosen, own, strict=True):
         found = count_in_torch(

@@ -26,27 +26,27 @@ from scispaces.studies.clipping_races import (
 FAR = 10_000_000
 
 
-def second_derivative(name: str, theta: float) -> float:
-    value = torch.tensor(theta, dtype=torch.float64)
-    return torch.autograd.functional.hessian(FUNCTIONS[name].value, value).item()
+def curvatures(name: str, points: np.ndarray) -> np.ndarray:
+    """Second derivatives in size, by differentiating twice."""
+    theta = torch.tensor(points, requires_grad=True)
+    slopes = torch.autograd.grad(FUNCTIONS[name].value(theta).sum(), theta, create_graph=True)[0]
+    return torch.autograd.grad(slopes.sum(), theta)[0].abs().numpy()
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_slopes_and_constants_are_those_of_the_values(name: str) -> None:
     function = FUNCTIONS[name]
-    for theta in np.linspace(-3, 6, 37).tolist():
-        point = torch.tensor(theta, dtype=torch.float64, requires_grad=True)
-        slope = torch.autograd.grad(function.value(point), point)[0].item()
-        assert function.slope(theta) == pytest.approx(slope, rel=1e-12, abs=1e-12)
+    points = np.linspace(-8, 8, 1601)
+    theta = torch.tensor(points, requires_grad=True)
+    slopes = torch.autograd.grad(function.value(theta).sum(), theta)[0].numpy()
+    own = np.array([function.slope(point) for point in points.tolist()])
+    np.testing.assert_allclose(own, slopes, rtol=1e-12, atol=1e-12)
     for first in (0.5, 1.0, 2.0, 4.0):
         zeroth = function.zeroth(first)
-        gaps = [
-            abs(second_derivative(name, theta)) - first * abs(function.slope(theta))
-            for theta in np.linspace(-8, 8, 1601).tolist()
-        ]
-        assert max(gaps) <= zeroth * (1 + 1e-12) + 1e-12
+        gap = (curvatures(name, points) - first * np.abs(slopes)).max()
+        assert gap <= zeroth * (1 + 1e-12) + 1e-12
         if zeroth not in (0.0, math.inf):
-            assert max(gaps) == pytest.approx(zeroth, rel=1e-6)
+            assert gap == pytest.approx(zeroth, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -55,14 +55,10 @@ def test_curvature_is_the_largest_at_or_below_the_value_of_the_start(
     name: str, start: float
 ) -> None:
     function = FUNCTIONS[name]
-    height = function.value(start)
-    below = [
-        abs(second_derivative(name, theta))
-        for theta in np.linspace(start - 60, start + 1, 3001).tolist()
-        if function.value(theta) <= height
-    ]
-    assert max(below) <= function.curvature(start) * (1 + 1e-12)
-    assert function.curvature(start) == pytest.approx(second_derivative(name, start))
+    points = np.linspace(start - 60, start + 1, 3001)
+    low = points[[function.value(point) <= function.value(start) for point in points.tolist()]]
+    assert curvatures(name, low).max() <= function.curvature(start) * (1 + 1e-12)
+    assert function.curvature(start) == pytest.approx(curvatures(name, np.array([start]))[0])
 
 
 @pytest.mark.parametrize("name", ["quartic", "exponential-minus-line"])
@@ -105,7 +101,7 @@ def in_torch(name: str, start: float, tolerance: float, limit: int, **given: obj
 
 @pytest.mark.parametrize("method", ["soft", "hard", "normalised"])
 @pytest.mark.parametrize(
-    ("name", "first"), [("quartic", 0.7), ("quartic", 2.0), ("exponential-minus-line", 1.0)]
+    ("name", "first"), [("quartic", 1.5), ("quartic", 2.0), ("exponential-minus-line", 1.0)]
 )
 def test_the_optimizer_of_the_library_needs_as_many_clipped_steps(
     method: str, name: str, first: float
@@ -115,27 +111,27 @@ def test_the_optimizer_of_the_library_needs_as_many_clipped_steps(
     counts = []
     # Four steps of normalised descent lead from the first start to within 1e-4 of the minimum.
     for start in (4 / first + 1e-4, 9.1):
-        for tolerance in (1e-1, 1e-3):
+        for tolerance in (1e-1, 1e-2):
             factor = multiplier(function, method, start, constants)
             assert factor is not None
-            counts.append(count(function, factor, start, tolerance, 600))
+            counts.append(count(function, factor, start, tolerance, 300))
             given = settings(method, constants, tolerance)
-            assert in_torch(name, start, tolerance, 600, **given) == counts[-1]
+            assert in_torch(name, start, tolerance, 300, **given) == counts[-1]
     assert sum(each is not None for each in counts) >= 2
     if method == "normalised":
         assert counts[:2] == [4, 4]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-@pytest.mark.parametrize("start", [1.3, 2.9])
+@pytest.mark.parametrize("start", [1.3, 2.3])
 def test_the_optimizer_of_the_library_needs_as_many_fixed_steps(name: str, start: float) -> None:
     function = FUNCTIONS[name]
     for method in ("gd_curvature", "gd_gradient"):
         step = fixed_step(function, method, start, (1.0, 1.0))
         assert step is not None
-        own = count_fixed(function, step, start, 1e-2, 4000)
+        own = count_fixed(function, step, start, 1e-1, 400)
         assert own is not None
-        assert in_torch(name, start, 1e-2, 4000, lr=step, threshold=math.inf) == own
+        assert in_torch(name, start, 1e-1, 400, lr=step, threshold=math.inf) == own
 
 
 def test_steps_beyond_the_edge_do_not_arrive_and_one_of_a_quarter_lands_at_once() -> None:

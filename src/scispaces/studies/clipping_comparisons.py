@@ -116,7 +116,7 @@ FULL = {
 QUICK = {
     "data-descriptions": Comparison(
         LanguageConfig(window=16),
-        Schedule(200, 10, 10, 4),
+        Schedule(160, 8, 8, 4),
         seeds=range(3),
         steps=_powers(2.0, 6, 2**0.75),
         lengths=_powers(0.5, 6, 2**0.75),
@@ -125,7 +125,7 @@ QUICK = {
     ),
     "digits": Comparison(
         VisionConfig(probe_rows=150),
-        Schedule(160, 10, 10, 4),
+        Schedule(160, 8, 8, 4),
         seeds=range(3),
         steps=_powers(0.02, 6),
         lengths=_powers(0.005, 6),
