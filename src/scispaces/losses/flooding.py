@@ -20,10 +20,12 @@ def flood(loss: Tensor, level: float) -> Tensor:
 
     .. math:: \tilde L = |L - b| + b, \qquad \nabla \tilde L = \mathrm{sign}(L - b)\, \nabla L
 
-    Not the same as max(L, b), whose gradient below the level is 0. Give it the mean over a
-    mini-batch for flooding as published; with a loss for each example it floods each of them,
-    which by Jensen's inequality is never less and is another method. Regularisers are added
-    after it: the level is meant for the loss of the data.
+    (book: `flooding-loss`, `flooding-gradient`). Not the same as max(L, b), whose gradient below
+    the level is 0 (book: `flooding-clamp`). Give it the mean over a mini-batch for flooding as
+    published; with a loss for each example it floods each of them, which by Jensen's inequality is
+    never less and is another method. A batch that decides about itself descends on the spread of
+    the losses (book: `flooding-batch-spread`). Regularisers are added after it: the level is meant
+    for the loss of the data (book: `flooding-total`).
 
     Args:
         loss: Loss L of any shape; every entry is flooded by itself.
@@ -77,7 +79,7 @@ def flood_rows(
 
     Returns:
         `loss`, to differentiate, and `raw`, the same reduction of the losses as they came,
-        without gradient. By row `loss` is never below that by batch.
+        without gradient. By row `loss` is never below that by batch (book: `flooding-jensen`).
 
     Raises:
         TypeError: if the losses are not a floating-point tensor.
