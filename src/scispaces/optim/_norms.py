@@ -8,8 +8,9 @@ from torch import Tensor
 from scispaces.optim._common import wide
 
 # On a CPU the sum of squares of float32 runs through few accumulators: 10 million equal entries
-# in one tensor come out 0.8 % short. Pieces of this size keep the error near 1e-5 at no cost.
-_PIECE = 1 << 16
+# in one tensor are off by up to 0.8 %. Rows of this size keep the error near 1e-5 and take a fifth
+# more time.
+_PIECE = 1 << 14
 # Outside of this range the squares of float32 entries leave the range of float32.
 _LEAST, _MOST = 1e-12, 1e37
 
@@ -78,15 +79,18 @@ def _at_once(group: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
 
 
 def _piecewise(group: list[Tensor]) -> list[Tensor]:
-    pieces: list[Tensor] = []
-    counts = []
-    for tensor in group:
-        parts = tensor.reshape(-1).split(_PIECE) if tensor.numel() > _PIECE else (tensor,)
-        pieces += parts
-        counts.append(len(parts))
-    norms = _at_once(pieces, wide(pieces[0].dtype))
-    values, first = [], 0
-    for count in counts:
-        values.append(norm_of_norms(norms[first : first + count]))
-        first += count
-    return values
+    dtype = wide(group[0].dtype)
+    small = [tensor for tensor in group if tensor.numel() <= _PIECE]
+    found = iter(_at_once(small, dtype) if small else [])
+    return [_by_rows(each, dtype) if each.numel() > _PIECE else next(found) for each in group]
+
+
+def _by_rows(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """The norm of the norms of the rows of the tensor, cut into rows of one piece each."""
+    flat, given = tensor.reshape(-1), None if dtype.is_complex else dtype
+    whole = flat.numel() // _PIECE * _PIECE
+    norms = torch.linalg.vector_norm(flat[:whole].view(-1, _PIECE), dim=1, dtype=given)
+    if whole < flat.numel():
+        rest = torch.linalg.vector_norm(flat[whole:], dtype=given)
+        norms = torch.cat([norms, rest.reshape(1)])
+    return torch.linalg.vector_norm(norms, dtype=torch.float64).to(norms.dtype)

@@ -88,7 +88,7 @@ def clip_gradients_(
 
     As `torch.nn.utils.clip_grad_norm_` but for its + 1e-6 in the denominator, its acceptance of
     negative thresholds (which turn gradients round) and its norm of large tensors on a CPU, which
-    comes out up to several per cent short.
+    can be off by several per cent.
 
     Args:
         parameters: A tensor or tensors, of any dtypes and devices. Those without a gradient are
