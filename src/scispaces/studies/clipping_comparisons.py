@@ -1,7 +1,7 @@
 """What is compared, with what budget: the tasks of the quick and of the full profile."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scispaces.studies.clipping_tasks import Config, LanguageConfig, VisionConfig
@@ -20,7 +20,8 @@ class Comparison:
         steps: for none; lengths for normalised.
         clipped: pairs of step and threshold for hard and soft.
         methods: which are compared.
-        varied: seeds that are also trained with the `VARIANTS` of the tuned step, none and hard.
+        variants: names of other steps, and how many times the tuned step each is.
+        varied: the methods that are also trained with these, with all seeds.
     """
 
     config: Config
@@ -30,7 +31,8 @@ class Comparison:
     lengths: Sequence[float]
     clipped: Sequence[tuple[float, float]]
     methods: Sequence[Method] = METHODS
-    varied: Sequence[int] = ()
+    variants: Mapping[str, float] = field(default_factory=dict)
+    varied: Sequence[Method] = ()
 
     def settings(self, method: Method) -> list[Setting]:
         """What a method may choose from, equally many for every method."""
@@ -75,11 +77,16 @@ LANGUAGE: dict[str, Any] = {
     "steps": _powers(2.0, 8, 2**0.5),
     "lengths": _powers(0.5, 8, 2**0.5),
     "clipped": _pairs((8.0, 16.0, 32.0, 64.0), (0.05, 0.15)),
+    # The best step for the seed of the tuning may be too long for another seed.
+    "variants": {"half": 0.5},
+    "varied": ("none",),
 }
 VISION: dict[str, Any] = {
     "steps": _powers(0.05, 8, 2**0.6),
     "lengths": _powers(0.02, 8, 2**0.6),
     "clipped": _pairs((0.2, 0.4, 0.8, 1.6), (0.25, 1.0)),
+    "variants": {"small": 1 / 8, "large": 4.0},
+    "varied": ("none", "hard"),
 }
 FULL = {
     "penn-treebank-characters": Comparison(
@@ -89,14 +96,12 @@ FULL = {
         VisionConfig("fashion-mnist", 5000, 2000, probe_rows=200),
         Schedule(300, 20, 12, 5),
         seeds=range(5),
-        varied=range(5),
         **VISION,
     ),
     "digits": Comparison(
         VisionConfig(probe_rows=200),
         Schedule(300, 20, 12, 5),
         seeds=range(5),
-        varied=range(5),
         **VISION,
     ),
     "data-descriptions": Comparison(

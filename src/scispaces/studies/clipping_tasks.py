@@ -139,7 +139,7 @@ def _language_task(config: LanguageConfig, seed: int) -> Task:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.uniform_(-reach, reach, generator=generator)
-    # One token more than is read is needed as the last target.
+    # The text is read as a ring, from a place that the seed decides.
     start = int(torch.randint(len(data.train), (), generator=generator))
     train = torch.from_numpy(parallel_streams(np.roll(data.train, -start), config.streams))
     probe = torch.from_numpy(parallel_streams(data.train, config.probe_streams))

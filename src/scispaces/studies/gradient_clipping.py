@@ -35,9 +35,6 @@ METRICS = {
     "test_accuracy": True,
 }
 TUNING_SEED = 1000
-# Multiples of the tuned step at which training is watched besides.
-VARIANTS = {"small": 1 / 8, "large": 4.0}
-VARIED: tuple[Method, ...] = ("none", "hard")
 
 
 def tune(block: str, method: Method, profile: str) -> list[Row]:
@@ -73,8 +70,8 @@ def run(
     Returns:
         A row with part "run" and the keys of `clipping_training.train`, and for each probe a row
         with part "probe" and the keys of `clipping_training.probe`, update and batch_norm (norm of
-        the gradient of the batch); all with data_set, model, loss, variant (tuned, small, large),
-        seed, step and threshold.
+        the gradient of the batch); all with data_set, model, loss, variant (tuned, or a name of
+        the variants of the comparison), seed, step and threshold.
     """
     comparison = PROFILES[profile][block]
     setting = Setting(method, step, threshold)
@@ -130,9 +127,9 @@ def compare(
             "profile": profile,
         }
         for method in comparison.methods
-        for variant, factor in {"tuned": 1.0, **VARIANTS}.items()
-        for seed in (comparison.seeds if variant == "tuned" else comparison.varied)
-        if variant == "tuned" or method in VARIED
+        for variant, factor in {"tuned": 1.0, **comparison.variants}.items()
+        for seed in comparison.seeds
+        if variant == "tuned" or method in comparison.varied
     ]
     return tuning + compare_cells(run, trials, [block], load, **options)
 
