@@ -38,7 +38,9 @@ def test_the_product_of_operator_norms_bounds_the_jacobian(model: str, side: int
     for at in range(3):
         assert 0 < found["jacobian"][at] <= found["jacobian_largest"][at] < products[at]
         assert found["tightness"][at] == pytest.approx(found["jacobian_largest"][at] / products[at])
-        assert found["margin_over_spectral"][at] == pytest.approx(found["margin"][at] / products[at])
+        assert found["margin_over_spectral"][at] == pytest.approx(
+            found["margin"][at] / products[at]
+        )
 
 
 def test_the_best_temperature_undoes_a_scale() -> None:
