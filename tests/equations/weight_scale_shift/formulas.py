@@ -183,6 +183,11 @@ def weight_scale_shift_same_points(norms, strength):
     return strength * product(norms) ** (2 / len(norms))
 
 
+def weight_scale_shift_touching(norm, strength, first):
+    constant = first / 2 * (1 - log(first / strength))
+    return first * log(norm) + constant, strength / 2 * norm**2
+
+
 # --- The invariant regulariser ----------------------------------------------------------------
 
 

@@ -238,6 +238,19 @@ def test_stationary_point_of_l2_is_one_of_the_log_norm():
             assert_agree(slope, 0, 1e-12)
 
 
+@pytest.mark.equation("weight-scale-shift-touching")
+@high_precision
+def test_l2_lies_above_the_log_norm_and_touches_it():
+    """The terms rise for random norms; both are equal where the squared norm is the ratio."""
+    first = mpmath.mpf("0.8")
+    for norm in norms_of(18, 6):
+        assert_rising(*formulas.weight_scale_shift_touching(norm, STRENGTH, first))
+    norm = mpmath.sqrt(first / STRENGTH)
+    left, right = formulas.weight_scale_shift_touching(norm, STRENGTH, first)
+    assert_agree(left, right)
+    assert_agree(right, first / 2)
+
+
 @pytest.mark.equation("weight-scale-shift-product-penalty")
 @high_precision
 def test_product_penalty_is_l2_at_its_balance():
