@@ -334,7 +334,7 @@ def weight_scale_shift_neurons(weights, biases, diagonals):
     return moved, shifted
 
 
-def weight_scale_shift_neuron_l2(rows, columns, factors):
+def weight_scale_shift_neuron_squares(rows, columns, factors):
     paths = sum(a * c for a, c in zip(rows, columns, strict=True))
     terms = zip(rows, columns, factors, strict=True)
     return paths, sum(d**2 * a**2 + c**2 / d**2 for a, c, d in terms) / 2

@@ -45,18 +45,18 @@ def _scaled(first, second, d):
     return into, out
 
 
-@pytest.mark.equation("weight-scale-shift-neuron-l2")
+@pytest.mark.equation("weight-scale-shift-neuron-squares")
 @high_precision
 def test_least_l2_of_two_layers_is_the_sum_over_paths():
     """The terms rise for random factors, the right one is L2, and the best factors attain it."""
     for seed in range(4):
         first, second, rows, columns = _two_layers(seed)
         d = draw_unit(5, seed=seed)
-        paths, value = formulas.weight_scale_shift_neuron_l2(rows, columns, d)
+        paths, value = formulas.weight_scale_shift_neuron_squares(rows, columns, d)
         assert_rising(paths, value)
         assert_agree(value, mpmath.fsum(_scaled(first, second, d)) / 2)
         best = [mpmath.sqrt(c / a) for a, c in zip(rows, columns, strict=True)]
-        paths, value = formulas.weight_scale_shift_neuron_l2(rows, columns, best)
+        paths, value = formulas.weight_scale_shift_neuron_squares(rows, columns, best)
         assert_agree(paths, value)
 
 
