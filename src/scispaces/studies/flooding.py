@@ -5,7 +5,8 @@ of the full profile. Rows have a `part`:
 
 - choice: a method with its value chosen on validation rows; `scispaces.studies.ranks` turns these
   into ranks and paired intervals once they are limited to one `chosen_by`;
-- level: a value of plain, flood or flood_rows after the last epoch, for curves over the level;
+- level, floor: flooding with one level after the last epoch, level 0 being plain training; those
+  in part floor have a finer grid and more rates of flips;
 - path: what a network does at the level, see `flooding_dynamics`.
 
 The tasks are in `flooding_data`, the methods in `flooding_methods`, training in
@@ -18,7 +19,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from scispaces.studies.comparison import Row, compare_cells
-from scispaces.studies.flooding_data import DATA_SETS, SYNTHETIC, lay_out, load, noise_floor
+from scispaces.studies.flooding_data import DATA_SETS, SYNTHETIC, lay_out, load
 from scispaces.studies.flooding_dynamics import PATHS, follow, reach_level, small_task
 from scispaces.studies.flooding_methods import METHODS, Method
 from scispaces.studies.flooding_metrics import METRICS as METRICS
@@ -77,8 +78,7 @@ def run(
         profile: quick or full.
 
     Returns:
-        Rows with data_set ("sinusoid-10" for 10 per cent of flips), model ("mlp"), percent,
-        noise_floor, and:
+        Rows with data_set ("sinusoid-10" for 10 per cent of flips), model ("mlp"), percent, and:
 
         - part, loss (of `LOSSES`; without "_stopped" in part level), seed, value, epoch, in part
           choice also chosen_by (loss or accuracy on the validation rows);
@@ -99,20 +99,14 @@ def run(
         if len(values) > 1:
             looks = join_values(plain, train(task, method, values[1:], chosen, schedule))
         rows += chosen_rows(name, looks, values, chosen)
-        if name in ("flood", "flood_rows"):
-            curves = name == "flood" and percent == PERCENTS[data_set][-1]
+        if name == "flood":
+            curves = percent == PERCENTS[data_set][-1]
             rows += level_rows(name, looks, values, chosen, curves=curves)
-    return [_head(data_set, percent, task.classes) | row for row in rows]
+    return [_head(data_set, percent) | row for row in rows]
 
 
-def _head(data_set: str, percent: int, classes: int, model: str = "mlp") -> Row:
-    return {
-        "part": "",
-        "data_set": f"{data_set}-{percent}",
-        "model": model,
-        "percent": percent,
-        "noise_floor": short(noise_floor(percent / 100, classes)),
-    }
+def _head(data_set: str, percent: int, model: str = "mlp") -> Row:
+    return {"part": "", "data_set": f"{data_set}-{percent}", "model": model, "percent": percent}
 
 
 def run_wide(seeds: Sequence[int]) -> list[Row]:
@@ -128,7 +122,7 @@ def run_wide(seeds: Sequence[int]) -> list[Row]:
         *chosen_rows("flood", looks, WIDE_LEVELS, seeds),
         *level_rows("flood", looks, WIDE_LEVELS, seeds, curves=True),
     ]
-    head = _head(WIDE_DATA_SET, WIDE_PERCENT, task.classes, "mlp-500")
+    head = _head(WIDE_DATA_SET, WIDE_PERCENT, "mlp-500")
     return [head | row for row in rows]
 
 
@@ -151,7 +145,7 @@ def run_floor(
         schedule = replace(schedule, epochs=steps, batch=rows_there)
     looks = train(task, METHODS["flood"], levels, seeds, schedule)
     rows = level_rows("flood", looks[-1:], levels, seeds, curves=False)
-    head = _head(data_set, percent, task.classes, "mlp-all-rows" if all_rows else "mlp")
+    head = _head(data_set, percent, "mlp-all-rows" if all_rows else "mlp")
     return [head | row | {"part": "floor"} for row in rows]
 
 
