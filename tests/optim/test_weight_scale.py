@@ -313,6 +313,23 @@ def test_floor():
     assert raised.item() == pytest.approx(math.log(0.1), rel=1e-6)
 
 
+def test_recommended_floor_keeps_descent_from_overshooting():
+    """From the square root of rate times strength on, no step passes 0; without it steps do."""
+    rate, strength = 0.1, 0.2
+    signs = {}
+    for floor in (math.sqrt(rate * strength), 1e-6):
+        weight = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+        seen = []
+        for _ in range(100):
+            _, (gradient,) = penalty_and_gradients([weight], log_norm=strength, floor=floor)
+            weight = weight - rate * gradient
+            seen.append(weight[0, 0].item())
+        signs[floor] = min(seen)
+    kept, default = signs.values()
+    assert 0 <= kept < math.sqrt(rate * strength)
+    assert default < 0
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision(dtype):
     """Squares of 3e4 overflow in float16."""

@@ -48,9 +48,14 @@ def weight_scale_penalty(
         + \lambda_2 \sum_l \Big\lVert \frac{W_l}{\lVert W_l \rVert_2} \Big\rVert_1
 
     Norms are those of all entries (Frobenius). The first sum is the logarithm of the product of
-    the norms, which bounds the network's Jacobian; it has no lower bound, and its gradient flow
-    alone takes a weight to 0 in the time :math:`\lVert W \rVert^2 / 2 \lambda_1`. The second asks
-    for sparse directions. Both are invariant under `shift_weight_scale_`, which L2 is not.
+    the norms, which bounds the Jacobian of a chain of Linear layers, not of convolutions. The
+    second asks for sparse directions. Both are invariant under `shift_weight_scale_`, which L2 is
+    not; rescaling single neurons changes them (book: `weight-scale-shift-log-norm`,
+    `weight-scale-shift-neuron-product`).
+
+    The first sum has no lower bound. With mean cross-entropy over K classes and W Lambert's
+    function, weights collapse to 0 if lambda_1 exceeds W((K - 1) / e), 1.10 for ten classes (book:
+    `weight-scale-shift-pull-bound`). Layers behind a normalisation collapse with any lambda_1.
 
     Args:
         parameters: The weights W, of any floating dtypes and devices. Tensors of fewer than two
@@ -58,7 +63,9 @@ def weight_scale_penalty(
         log_norm: Weight lambda_1 >= 0 of the first sum.
         direction_l1: Weight lambda_2 >= 0 of the second sum.
         floor: Norm > 0 below which a tensor counts as one of this norm; its logarithm is then
-            constant, and the gradient of the first sum 0.
+            constant, and the gradient of the first sum 0. The default only prevents division by
+            0. A floor of sqrt(learning rate * log_norm) also keeps steps of plain gradient
+            descent from overshooting 0 (book: `weight-scale-shift-floor`).
 
     Returns:
         A scalar, float32 or wider, on the device of the first weight.
@@ -107,8 +114,9 @@ def shift_weight_scale_(model: nn.Sequential, factors: Sequence[float] | Tensor)
     .. math:: W_l \leftarrow \gamma_l W_l, \qquad
         b_l \leftarrow \Big(\prod_{k \le l} \gamma_k\Big) b_l, \qquad \prod_l \gamma_l = 1
 
-    A bias is added to what all layers up to its own have scaled, hence the product. (With its own
-    layer's factor alone, as it is sometimes printed, the function changes.)
+    A bias is added to what all layers up to its own have scaled, hence the product (book:
+    `weight-scale-shift-rule`). With its own layer's factor alone, as it is sometimes printed, the
+    function changes (book: `weight-scale-shift-printed-bias`).
 
     Args:
         model: A chain, `nn.Sequential`, nested or not, of Linear and Conv layers with what is
@@ -163,8 +171,10 @@ def balance_weight_scale_(model: nn.Sequential) -> Tensor:
         G = \Big(\prod_l \lVert W_l \rVert\Big)^{1/L}
 
     By the inequality of arithmetic and geometric means, this is the shift with the smallest
-    :math:`\sum_l \lVert W_l \rVert^2`, whose value is :math:`L G^2`. Biases follow the weights
-    (see `shift_weight_scale_`); their norms are no part of what is minimised.
+    :math:`\sum_l \lVert W_l \rVert^2`, whose value is :math:`L G^2` (book:
+    `weight-scale-shift-balance`). Biases follow the weights (see `shift_weight_scale_`); their
+    norms are no part of what is minimised. From a balanced start the gradient of L2 shifts no
+    scale between the layers (book: `weight-scale-shift-split`).
 
     Args:
         model: A chain as for `shift_weight_scale_`.
