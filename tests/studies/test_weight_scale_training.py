@@ -1,10 +1,13 @@
 """Penalties and the training of stacked networks against torch's own optimisers."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from scispaces.datasets import ClassificationData
 from scispaces.optim import weight_scale_penalty
+from scispaces.studies import weight_scale_data
 from scispaces.studies.weight_scale_data import Task, lay_out
 from scispaces.studies.weight_scale_measures import balanced_squares as after_balance
 from scispaces.studies.weight_scale_methods import (
@@ -123,3 +126,21 @@ def test_batches_depend_on_the_seed_alone(task: Task) -> None:
     assert drawn.shape == (3, 2, BATCH)
     alone = batches(lay_out("digits", "mlp", [3], width=8), 3)
     assert torch.equal(drawn[:, 1], alone[:, 0])
+
+
+def test_large_pictures_become_means_of_four_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    pictures = generator.random((30, 28, 28), dtype=np.float32)
+    classes = np.arange(30) % 10
+    data = ClassificationData("tiny", pictures, classes, pictures, classes, tuple("0123456789"))
+    monkeypatch.setitem(weight_scale_data.DATA_SETS, "tiny", lambda: data)
+    monkeypatch.setitem(weight_scale_data.ROWS, "tiny", (20, 10, 50))
+    task = lay_out("tiny", "cnn", [0, 1])
+    assert task.architecture.side == 14
+    assert task.train.x.shape == (2, 20, 196)
+    assert task.test.x.shape == (2, 30, 196)
+    corners = {round(float(each[:2, :2].mean()), 5) for each in pictures}
+    assert {round(float(each), 5) for each in task.test.x[0, :, 0]} == corners
+    few = task.validation.repeated(2).first(3)
+    assert torch.equal(few.x[0], few.x[1])
+    assert few.y.shape == (4, 3)
