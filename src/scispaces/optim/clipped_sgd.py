@@ -22,7 +22,8 @@ class ClippedSGD(Optimizer):
     with the factor :math:`\kappa` of `clip_factor`. With the soft form, :math:`\mu = \lambda = 0`,
     :math:`\eta = 1 / L_0` and threshold :math:`L_0 / L_1` the step is
     :math:`g / (L_0 + L_1 \lVert g \rVert)`, which minimises the quadratic model of curvature
-    :math:`L_0 + L_1 \lVert g \rVert`, that of an :math:`(L_0, L_1)`-smooth function.
+    :math:`L_0 + L_1 \lVert g \rVert` (book: `gradient-clipping-soft-step`) and lowers every
+    :math:`(L_0, L_1)`-smooth function (book: `gradient-clipping-half`).
     The parameters go where `clip_gradients_` followed by `torch.optim.SGD` takes them, without the
     pass that rewrites the gradients; weight decay, as there, is added after clipping.
 

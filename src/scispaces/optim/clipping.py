@@ -32,8 +32,10 @@ def clip_factor(norm: Tensor | float, threshold: float, *, form: Form = "hard") 
     .. math:: \text{hard: } \min\Big(1, \frac{c}{\lVert g \rVert}\Big), \qquad
         \text{soft: } \frac{c}{c + \lVert g \rVert} = \frac{1}{1 + \lVert g \rVert / c}
 
+    (book: `gradient-clipping-hard`, `gradient-clipping-soft`)
+
     The soft factor lies between half the hard one and the hard one itself; it is exactly half of
-    it at a norm equal to the threshold.
+    it at a norm equal to the threshold (book: `gradient-clipping-two-forms`).
 
     Args:
         norm: Norm of the gradient, at least 0: a number, or a tensor of any shape.
@@ -86,9 +88,9 @@ def clip_gradients_(
     .. math:: g \leftarrow g \cdot \min\Big(1, \frac{c}{\lVert g \rVert}\Big)
         \quad \text{or} \quad g \leftarrow g \cdot \frac{c}{c + \lVert g \rVert}
 
-    As `torch.nn.utils.clip_grad_norm_` but for its + 1e-6 in the denominator, its acceptance of
-    negative thresholds (which turn gradients round) and its norm of large tensors on a CPU, which
-    can be off by several per cent.
+    As `torch.nn.utils.clip_grad_norm_` but for its + 1e-6 in the denominator
+    (book: `gradient-clipping-torch-factor`), its acceptance of negative thresholds (which turn
+    gradients round) and its norm of large tensors on a CPU, which can be off by several per cent.
 
     Args:
         parameters: A tensor or tensors, of any dtypes and devices. Those without a gradient are

@@ -38,9 +38,9 @@ def local_smoothness(
 
     The difference, the form of the paper, is the norm of an average of Hessian-vector products
     between the two points. It is therefore at most the largest of these products on the way, and
-    both are at most the norm of the Hessian there. As the step shrinks they meet. Where rounding
-    matters the product is the better one: the difference of two float32 gradients loses a digit
-    for each digit that they share.
+    both are at most the norm of the Hessian there (book: `gradient-clipping-segment`). As the step
+    shrinks they meet. Where rounding matters the product is the better one: the difference of two
+    float32 gradients loses a digit for each digit that they share.
 
     Args:
         loss: Computes f from the parameters as they stand, and nothing else that is remembered:
