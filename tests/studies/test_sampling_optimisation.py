@@ -22,7 +22,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Less of everything than the quick profile."""
     monkeypatch.setitem(study.BUDGETS, "quick", SMALL)
     scale = study.SCALES["spelling-rules"]
-    few = replace(scale, starts={"trained": 20}, updates=2, batch=8, valid=20)
+    few = replace(scale, starts={"trained": 20}, steady=20, updates=2, batch=8, valid=20)
     monkeypatch.setitem(study.SCALES, "spelling-rules", few)
     monkeypatch.setattr(
         sampling_translation,
@@ -122,10 +122,10 @@ def test_a_block_is_the_comparison_of_its_name(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(study, "compare_sequences", lambda *what, **how: [(what, how)])
     [(what, how)] = study.run_block(study.MULTI30K_BLOCK, "full")
-    assert what == ("multi30k", ["trained"], study.SEQUENCE_SEEDS["full"])
+    assert what == ("multi30k", ["converged"], study.SEQUENCE_SEEDS["full"])
     assert how["device"] == "cuda"
-    [(what, how)] = study.run_block("cmudict-brief", "full", device="cpu")
-    assert what[:2] == ("cmudict", ["brief"])
+    [(what, how)] = study.run_block("cmudict-trained", "full", device="cpu")
+    assert what[:2] == ("cmudict", ["trained"])
     assert how["device"] == "cpu"
     monkeypatch.setattr(study, "effective_sizes", lambda **how: [how])
     assert study.run_block(study.DIMENSION_BLOCK, "full") == [{"seeds": study.DIMENSION_SEEDS}]

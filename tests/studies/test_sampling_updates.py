@@ -34,7 +34,9 @@ from scispaces.studies.sampling_updates import (
     updates_of,
 )
 
-SMALL = replace(SCALES["spelling-rules"], batch=16, starts={"trained": 30}, updates=4, valid=30)
+SMALL = replace(
+    SCALES["spelling-rules"], batch=16, starts={"trained": 30}, steady=30, updates=4, valid=30
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,7 @@ def weights(model: Translator) -> torch.Tensor:
     return torch.nn.utils.parameters_to_vector(model.parameters()).detach().clone()
 
 
-@pytest.mark.parametrize("configurations", [4, 6])
+@pytest.mark.parametrize("configurations", [4, 8])
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_tries_as_many_settings(method: str, configurations: int) -> None:
     tried = settings_of(method, configurations)
@@ -100,7 +102,7 @@ def test_finetuning_moves_a_copy_and_is_repeatable(
 
 def test_likelihood_training_keeps_the_models_it_is_asked_for(parts: Parts) -> None:
     data = make_spelling_rules(0, train=200, valid=50, test=50)
-    scale = replace(SMALL, starts={"none": 1, "some": 40})
+    scale = replace(SMALL, starts={"none": 1, "some": 40}, steady=30)
     kept = train_by_likelihood(data, parts, scale, 0)
     losses = {name: likelihood_loss(model, *parts.valid).item() for name, model in kept.items()}
     assert losses["some"] < losses["none"] - 0.5
@@ -181,7 +183,7 @@ def test_two_steps_of_translation(method: str) -> None:
     """The block for a GPU, two updates of it with a tiny model."""
     data = load_multi30k(words=200)
     scale: Scale = replace(
-        SCALES["multi30k"], **TINY, starts={"trained": 1}, looks=1, configurations=4, cap=8
+        SCALES["multi30k"], **TINY, starts={"converged": 1}, looks=1, configurations=4, cap=8
     )
     assert scale.task == "bleu"
     rows = Parts.of(data, scale.valid, "cpu")

@@ -67,6 +67,8 @@ def train_by_likelihood(
     kept: dict[str, Translator] = {}
     draws = islice(batches(len(parts.train[0]), scale.batch, seed), last)
     for at, rows in enumerate(draws, start=1):
+        left = (last + 1 - at) / (last + 1 - min(scale.steady, last))
+        optimiser.param_groups[0]["lr"] = scale.rate * min(1.0, left)
         likelihood_gradient(model, *_rows(parts, rows))
         clipped_step(model, optimiser)
         kept |= {name: copy.deepcopy(model) for name, when in scale.starts.items() if when == at}

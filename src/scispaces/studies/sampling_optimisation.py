@@ -52,7 +52,7 @@ CLASSIFIER_SETS = (
 )
 CLASSIFIER_SEEDS = tuple(range(10))
 DIMENSION_SEEDS = tuple(range(40))
-MULTI30K_BLOCK = "multi30k-trained"
+MULTI30K_BLOCK = "multi30k-converged"
 DIMENSION_BLOCK = "two-clouds-linear"
 # Whether more is better.
 CLASSIFIER_METRICS = {"error": False, "f1_loss": False}
@@ -169,10 +169,9 @@ def blocks(profile: str) -> list[str]:
     on_gpu = [MULTI30K_BLOCK] if torch.cuda.is_available() else []
     return [
         *on_gpu,
-        "cmudict-trained",
         DIMENSION_BLOCK,
         *(f"{name}-linear" for name in CLASSIFIER_SETS),
-        "cmudict-brief",
+        *(f"cmudict-{start}" for start in SCALES["cmudict"].starts),
     ]
 
 

@@ -10,7 +10,8 @@ by the task loss on validation rows.
 - mgs_flat, mgs_proposal: MLE-guided search by `scispaces.optim.MLEGuidedSearch`, with the flat
   density or the proposal for reference;
 - guided_flat: the same with guided candidates alone, as the article describes it;
-- random_flat, random_proposal: no candidate guided, pure random search.
+- random_flat, random_proposal: no candidate guided, pure random search. The size of its noise is
+  no setting: it scales the weights and all that is to come alike, and decisions do not see it.
 """
 
 from collections.abc import Callable, Mapping
@@ -78,9 +79,9 @@ class Budget:
         if method not in SEARCHES:
             return grid(rate=spread(0.03, 3.0, self.configurations))
         if SEARCHES[method][0] == 0:
-            return grid(noise=spread(0.1, 2.0, half), temperature=(0.003, 0.03))
-        guides = (1.0, 10.0) if half > 2 else (3.0,)
-        return grid(noise=(0.3, 1.5), temperature=(0.003, 0.03), guide_rate=guides)
+            return grid(temperature=spread(0.001, 0.03, half), rate=(1.0, 3.0))
+        guides = (3.0, 30.0) if half > 2 else (10.0,)
+        return grid(noise=(0.03, 0.3), temperature=(0.003, 0.03), guide_rate=guides)
 
 
 @dataclass
@@ -144,9 +145,10 @@ def _optimiser(
     share, reference = SEARCHES[method]
     search = MLEGuidedSearch(
         [weights],
+        lr=settings.get("rate", 1.0),
         temperature=settings["temperature"],
         candidates=budget.candidates,
-        noise=settings["noise"],
+        noise=settings.get("noise", 1.0),
         noise_scale="absolute",
         guide_rate=settings.get("guide_rate", 0.0),
         guided_share=share,

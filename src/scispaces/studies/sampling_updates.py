@@ -43,6 +43,8 @@ class Scale:
         batch: rows of an update.
         rate: learning rate of the likelihood training.
         starts: after how many updates by likelihood the training for the task loss sets out.
+        steady: how many of these updates have the full learning rate; from then on it falls in a
+            straight line, to 0 after the last.
         updates: of the training for the task loss.
         looks: how often the validation rows are looked at meanwhile; the best look is kept.
         outputs: decoded for each row of an update: candidates, or samples of an output.
@@ -57,6 +59,7 @@ class Scale:
     batch: int
     rate: float
     starts: Mapping[str, int]
+    steady: int
     updates: int
     looks: int
     outputs: int
@@ -98,13 +101,13 @@ _REACH = 0.2
 
 
 def settings_of(method: str, configurations: int) -> list[dict[str, float]]:
-    """What a method tries, 4 or 6 settings for every method."""
+    """What a method tries, 4 or 8 settings for every method."""
     half = configurations // 2
     if method == "likelihood":
         return grid(rate=spread(1e-4, 5e-3, configurations))
     if method == "random":
         return grid(noise=spread(3e-4, 3e-3, half), temperature=(0.01, 0.1))
-    rates = spread(3e-4, 3e-3, half)
+    rates = spread(1e-4, 3e-3, half)
     if method in ("policy_gradient", "minimum_risk"):
         return grid(rate=rates, likelihood=(0.0, 0.3))
     temperatures = (1e-4, 1e-2) if method == "mgs_flat" else (1e-2, 1e-1)
