@@ -147,3 +147,16 @@ def test_search_steps_as_the_library_does() -> None:
     cross_entropy(weights, data.train).backward()
     search.step(lambda: f1_loss(decisions(weights, data.train), data.train))
     assert torch.equal(found.weights, weights.detach())
+
+
+@pytest.mark.parametrize("method", ["random_flat", "random_proposal"])
+def test_random_search_from_zero_does_not_see_the_size_of_its_noise(method: str) -> None:
+    """Noise and weights grow alike, and decisions do not change with the scale of the weights."""
+    data, settings = lay_out("toy-outliers", 0), SMALL.settings(method)[0]
+    found = [
+        train(data, "error", method, settings | {"noise": noise}, SMALL, seed=0)
+        for noise in (1.0, 0.25)  # a power of two, so that the scaling is exact
+    ]
+    assert found[0].curve == found[1].curve
+    assert found[0].sizes == found[1].sizes
+    assert torch.equal(found[0].weights, 4 * found[1].weights)

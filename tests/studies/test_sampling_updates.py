@@ -12,7 +12,7 @@ import torch
 from tests.datasets.files import needs
 
 from scispaces.datasets import load_multi30k, make_spelling_rules
-from scispaces.studies import sampling_updates
+from scispaces.studies import sampling_finetuning, sampling_updates
 from scispaces.studies.sampling_finetuning import (
     Parts,
     batches,
@@ -108,6 +108,20 @@ def test_likelihood_training_keeps_the_models_it_is_asked_for(parts: Parts) -> N
     assert losses["some"] < losses["none"] - 0.5
     alone = train_by_likelihood(data, parts, replace(scale, starts={"none": 1}), 0)["none"]
     assert torch.equal(weights(alone), weights(kept["none"]))
+
+
+def test_the_rate_falls_in_a_straight_line_after_the_steady_updates(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make_spelling_rules(0, train=200, valid=50, test=50)
+    rates = []
+
+    def noted(model: Translator, optimiser: torch.optim.Optimizer) -> None:
+        rates.append(optimiser.param_groups[0]["lr"])
+
+    monkeypatch.setattr(sampling_finetuning, "clipped_step", noted)
+    train_by_likelihood(data, parts, replace(SMALL, starts={"end": 6}, steady=2, rate=1.0), 0)
+    assert rates == pytest.approx([1, 1, 4 / 5, 3 / 5, 2 / 5, 1 / 5])
 
 
 def test_a_guided_update_follows_the_step_of_the_search(parts: Parts, before: Translator) -> None:
