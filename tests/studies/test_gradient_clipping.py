@@ -86,6 +86,46 @@ def test_full_has_five_seeds_but_for_the_second_corpus() -> None:
     ) | {"wikitext-2-words": 3}
 
 
+def test_the_recorded_rows_are_those_of_the_full_profile() -> None:
+    tuning, runs, probes = map(gradient_clipping.recorded_rows, ("tuning", "run", "probe"))
+    expected = {
+        (c.config.data_set, c.config.model, method, variant, seed)
+        for c in FULL.values()
+        for method in c.methods
+        for variant in ("tuned", *(c.variants if method in c.varied else ()))
+        for seed in c.seeds
+    }
+    names = ("data_set", "model", "loss", "variant", "seed")
+    found = [tuple(row[name] for name in names) for row in runs]
+    assert len(found) == len(expected)
+    assert set(found) == expected
+    for comparison in FULL.values():
+        task = (comparison.config.data_set, comparison.config.model)
+        for method in comparison.methods:
+            tried = [row for row in tuning if (*task, method) == tuple(row[n] for n in names[:3])]
+            settings = comparison.settings(method)
+            # Recorded numbers have six digits.
+            steps = pytest.approx([setting.step for setting in settings], rel=5e-6)
+            assert [row["step"] for row in tried] == steps
+            assert [row["threshold"] for row in tried] == [s.threshold for s in settings]
+            known = [row for row in tried if row["validation_loss"] is not None]
+            best = min(known, key=lambda row: row["validation_loss"])
+            assert [row["chosen"] for row in tried] == [int(row is best) for row in tried]
+    for row in runs:
+        own = [p for p in probes if all(p[name] == row[name] for name in names)]
+        schedule = next(
+            c.schedule
+            for c in FULL.values()
+            if (c.config.data_set, c.config.model) == (row["data_set"], row["model"])
+        )
+        if row["diverged"]:
+            assert row["test_loss"] is None
+            assert len(own) <= schedule.probes
+        else:
+            assert row["updates"] == schedule.updates
+            assert len(own) == schedule.probes
+
+
 def test_an_unknown_block_is_refused() -> None:
     with pytest.raises(ValueError, match=r"`block` must be one of data-descriptions, digits\. Got"):
         gradient_clipping.run_block("wikitext-2-words", "quick")

@@ -136,7 +136,7 @@ def load_language(
 
     Example:
         >>> load_language("data-descriptions").vocabulary[:3]
-        (' ', 'e', 'a')
+        (' ', 'e', 't')
     """
     if name not in CORPORA:
         raise ValueError(f"`name` must be one of {', '.join(CORPORA)}. Got {name!r}.")
