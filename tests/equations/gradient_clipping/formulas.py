@@ -207,8 +207,8 @@ def gradient_clipping_iterations(gap, accuracy, l0, l1):
     return 2 * gap * (l0 + l1 * accuracy) / accuracy**2
 
 
-def gradient_clipping_two_phases(gap, accuracy, l0, l1):
-    return 4 * l1**2 * gap / l0 + 4 * l0 * gap / accuracy**2
+def gradient_clipping_far_steps(gap, l0, l1):
+    return 4 * l1**2 * gap / l0
 
 
 def gradient_clipping_fixed_iterations(gap, accuracy, largest_norm, l0, l1):

@@ -149,6 +149,27 @@ def test_beyond_the_reach_a_bent_path_wins_and_within_it_none_does():
         assert_agree(right, 1 / mpmath.mpf(q), 1e-14)
 
 
+@pytest.mark.equation("gradient-clipping-turning")
+def test_ends_of_neighbouring_paths_are_at_right_angles_to_the_costate():
+    """The difference of two ends lies along (sin, cos) of the last heading: <p, dv> stays zero."""
+    for q, length in ((0.5, 0.4), (0.8, 0.8), (0.8, 1.3)):
+        for first in (0.1, 1.0):
+            ends, last = [], 0.0
+            for direction in (first - 1e-5, first, first + 1e-5):
+                start = [q, 0.0, direction]
+                path = solve_ivp(
+                    _rates, (0, length), start, args=(1 - q, 1.0), rtol=1e-12, atol=1e-14
+                )
+                norm, place, heading = path.y[:, -1]
+                ends.append(norm * np.array([math.cos(place), math.sin(place)]))
+                if direction == first:
+                    last = heading
+            moved = (ends[2] - ends[0]) / 2e-5
+            costate = np.array([math.cos(last), -math.sin(last)])
+            assert np.linalg.norm(moved) > 0.01
+            assert abs(moved @ costate) < 1e-5 * np.linalg.norm(moved)
+
+
 @pytest.mark.equation("gradient-clipping-turned")
 def test_how_far_a_path_turns():
     """The heading turns by less than printed, and for a first direction near zero by as much."""
@@ -284,7 +305,7 @@ def test_hard_clipping_at_half_the_rate_gains_a_quarter():
 
 
 @pytest.mark.equation("gradient-clipping-iterations")
-@pytest.mark.equation("gradient-clipping-two-phases")
+@pytest.mark.equation("gradient-clipping-far-steps")
 @high_precision
 def test_number_of_soft_steps():
     """The bounds are what the least descent allows, and runs on every line keep to them."""
@@ -293,20 +314,19 @@ def test_number_of_soft_steps():
     bound = formulas.gradient_clipping_iterations(gap, accuracy, l0, l1)
     assert_agree(bound, gap / per_step)
     threshold = l0 / l1
-    far = threshold**2 / (2 * (l0 + l1 * threshold))
-    near = accuracy**2 / (2 * (l0 + l1 * threshold))
-    phases = formulas.gradient_clipping_two_phases(gap, accuracy, l0, l1)
-    assert_agree(phases, gap / far + gap / near)
+    least_gain = threshold**2 / (2 * (l0 + l1 * threshold))
+    assert_agree(least_gain, l0 / (4 * l1**2))
+    assert_agree(formulas.gradient_clipping_far_steps(gap, l0, l1), gap / least_gain)
     for line, least in ((LINES[0], 0), (LINES[1], 0), (extremal(40, 1, 1), 0)):
-        theta, count = mpmath.mpf(3), 0
+        theta, count, far = mpmath.mpf(3), 0, 0
         gap = line.value(theta) - least
         while abs(line.slope(theta)) > accuracy:
             slope = line.slope(theta)
+            far += abs(slope) >= line.l0 / line.l1
             theta, count = theta - slope / (line.l0 + line.l1 * abs(slope)), count + 1
         assert count > 2
-        constants = (gap, accuracy, line.l0, line.l1)
-        assert count <= formulas.gradient_clipping_iterations(*constants)
-        assert count <= formulas.gradient_clipping_two_phases(*constants)
+        assert count <= formulas.gradient_clipping_iterations(gap, accuracy, line.l0, line.l1)
+        assert 1 <= far <= formulas.gradient_clipping_far_steps(gap, line.l0, line.l1)
 
 
 @pytest.mark.equation("gradient-clipping-fixed-iterations")
