@@ -25,6 +25,8 @@ def wcd(
 
     .. math:: \Big\lVert \sum_i p_i x_i - \sum_j q_j y_j \Big\rVert_2 \le \mathrm{WMD}
 
+    (book: `word-transport-wcd`).
+
     Args:
         first: Word vectors of one text, shape (m, dimensions), or many documents.
         second: Word vectors of the other, shape (n, dimensions), or many documents.
@@ -62,6 +64,8 @@ def wrd_lower_bound(
     .. math:: \frac{1}{2} \Big\lVert \frac{\sum_i x_i}{\sum_i \lVert x_i \rVert}
         - \frac{\sum_j y_j}{\sum_j \lVert y_j \rVert} \Big\rVert_2^2 \le \mathrm{WRD}
 
+    (book: `word-transport-wrd-bound`).
+
     Args:
         first: Word vectors of one text, shape (m, dimensions), or many documents.
         second: Word vectors of the other, shape (n, dimensions), or many documents.
@@ -98,6 +102,8 @@ def rwmd(
 
     .. math:: \max\Big\{\sum_i p_i \min_j \lVert x_i - y_j \rVert,\
         \sum_j q_j \min_i \lVert x_i - y_j \rVert\Big\} \le \mathrm{WMD}
+
+    (book: `word-transport-rwmd`).
 
     Args:
         first: Word vectors of one text, shape (m, dimensions), or many documents.

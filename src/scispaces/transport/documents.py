@@ -57,8 +57,8 @@ def documents_from_tokens(
 
     .. math:: p_i = \frac{c_i}{\sum_j c_j}
 
-    The division is left to the distances. Repeated words are merged, which changes no distance:
-    they stand at the same place.
+    (book: `word-transport-nbow`). The division is left to the distances. Repeated words are
+    merged, which changes no distance: they stand at the same place.
 
     Args:
         documents: Each a sequence of tokens, used as they are: no case folding, no splitting.

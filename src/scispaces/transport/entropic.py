@@ -33,13 +33,15 @@ def sinkhorn(
     .. math:: \min_\gamma \sum_{i,j} \gamma_{ij} d_{ij}
         + \varepsilon \sum_{i,j} \gamma_{ij} \log \frac{\gamma_{ij}}{p_i q_j}
 
-    It is biased. With W the exact distance and H the entropy, at convergence
+    (book: `word-transport-entropic`, `word-transport-sinkhorn-step`). It is biased. With W the
+    exact distance and H the entropy, at convergence
 
     .. math:: W \le \text{cost} \le \text{value} \le W + \varepsilon \min\{H(p), H(q)\},
 
-    and two equal distributions are not at distance 0. It needs more time than the exact solver
-    on a processor for all sizes up to a thousand; what it offers are gradients, other devices
-    and batches.
+    (book: `word-transport-entropic-bias`), and two equal distributions of more than one point
+    are not at distance 0 (book: `word-transport-two-points`). It needs more time than the exact
+    solver on a processor for all sizes up to a thousand; what it offers are gradients, other
+    devices and batches.
 
     Args:
         p: Masses of the sources, shape (..., m), not negative; they are divided by their sums.

@@ -48,6 +48,8 @@ def emd(p: ArrayLike, q: ArrayLike, cost: ArrayLike) -> Any:
     .. math:: W(p, q; D) = \min_{\gamma \ge 0} \sum_{i,j} \gamma_{ij} d_{ij},
         \qquad \sum_j \gamma_{ij} = p_i, \quad \sum_i \gamma_{ij} = q_j
 
+    (book: `word-transport-emd`, `word-transport-marginals`).
+
     Args:
         p: Masses of the sources, shape (m,), not negative.
         q: Masses of the sinks, shape (n,), of the same sum as p to a thousandth of a per cent.
@@ -79,8 +81,9 @@ def emd_plan(p: ArrayLike, q: ArrayLike, cost: ArrayLike) -> TransportPlan:
     .. math:: \sum_{i,j} \gamma_{ij} d_{ij} \ge \sum_i p_i u_i + \sum_j q_j v_j
         \quad\text{whenever}\quad u_i + v_j \le d_{ij}
 
-    Equality, up to rounding, is the proof. The plan is a basic one: its non-zeros, at most
-    m + n - 1, form a forest.
+    (book: `word-transport-gap`, `word-transport-dual`). Equality, up to rounding, is the proof. The
+    plan is a basic one: its non-zeros, at most m + n - 1 (book: `word-transport-sparsity`), form a
+    forest.
 
     Args:
         p: Masses of the sources, shape (m,), not negative.

@@ -27,7 +27,8 @@ def wmd(
     .. math:: \mathrm{WMD} = \min_{\gamma \ge 0} \sum_{i,j} \gamma_{ij} \lVert x_i - y_j \rVert_2,
         \qquad \sum_j \gamma_{ij} = p_i, \quad \sum_i \gamma_{ij} = q_j
 
-    The length is the sum over dimensions under the root, not the mean.
+    (book: `word-transport-emd`, `word-transport-euclidean-cost`). The length is the root of a sum
+    over the dimensions, not of a mean (book: `word-transport-root-mean`).
 
     Args:
         x: Word vectors of one text, shape (m, dimensions), float32 or float64.
@@ -64,8 +65,10 @@ def wrd(
         \qquad \sum_j \gamma_{ij} = \frac{\lVert x_i \rVert}{\sum_k \lVert x_k \rVert}, \quad
         \sum_i \gamma_{ij} = \frac{\lVert y_j \rVert}{\sum_k \lVert y_k \rVert}
 
-    It lies in [0, 2], changes with neither a text's scale nor a common rotation, and is no
-    metric: it breaks the triangle inequality. A zero vector has no mass and counts for nothing.
+    (book: `word-transport-wrd-mass`, `word-transport-wrd-cost`). It lies in [0, 2], changes with
+    neither a text's scale nor a common rotation, and is no metric: it breaks the triangle
+    inequality, which its square root obeys (book: `word-transport-root-triangle`). A zero vector
+    has no mass and counts for nothing.
 
     Args:
         x: Word vectors of one text, shape (m, dimensions), float32 or float64.

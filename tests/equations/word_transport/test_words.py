@@ -168,6 +168,12 @@ def test_distance_of_centres_is_the_librarys_and_a_lower_bound():
     value = float(formulas.word_transport_wcd(P, X, Q, Y))
     assert_agree(value, wcd(floats(X), floats(Y), p=line(P), q=line(Q)), 1e-9)
     assert value < _wmd(X, Y, P, Q)
+    # It is what feasible prices earn: the places of the words along the line of the centres.
+    centres = [masses @ floats(text) for masses, text in ((line(P), X), (line(Q), Y))]
+    ahead = (centres[0] - centres[1]) / np.linalg.norm(centres[0] - centres[1])
+    u, v = floats(X) @ ahead, -floats(Y) @ ahead
+    assert (u[:, None] + v <= floats(distances(X, Y)) + 1e-12).all()
+    assert_agree(float(line(P) @ u + line(Q) @ v), value, 1e-9)
     shifted = [[a + b for a, b in zip(w, (3, 1, -2), strict=True)] for w in X]
     value = float(formulas.word_transport_wcd(P, X, P, shifted))
     assert_agree(value, _wmd(X, shifted, P, P), 1e-9)
