@@ -4,10 +4,10 @@ import lzma
 
 import numpy as np
 import pytest
+from tests.datasets.files import needs
 
 from scispaces.datasets import (
     STS_YEARS,
-    available,
     load_film_reviews,
     load_glove_8k,
     load_google_news_8k,
@@ -21,10 +21,6 @@ from scispaces.datasets import (
     vectors_by_counting,
 )
 from scispaces.datasets.rdata import read_rdata
-
-
-def needs(prefix):
-    return pytest.mark.skipif(not available(prefix), reason=f"{prefix} cannot be had here")
 
 
 @needs("wordvec/")

@@ -1,6 +1,7 @@
 """Stacked networks and their training against torch's own modules, one by one."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -168,8 +169,8 @@ def test_decay_shrinks_weights_and_not_biases(
     trained: list[StackedNetworks] = []
     original = StackedNetworks.__init__
 
-    def remember(self: StackedNetworks, *arguments: object, **options: object) -> None:
-        original(self, *arguments, **options)  # type: ignore[arg-type]  # passed on as they came
+    def remember(self: StackedNetworks, *arguments: Any, **options: Any) -> None:
+        original(self, *arguments, **options)
         trained.append(self)
 
     monkeypatch.setattr(StackedNetworks, "__init__", remember)

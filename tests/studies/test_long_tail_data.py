@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from tests.datasets.files import needs
 
-from scispaces.datasets import ClassificationData, available, load_digits
+from scispaces.datasets import ClassificationData, load_digits
 from scispaces.studies import long_tail_data
 from scispaces.studies.long_tail_data import (
     class_average_weights,
@@ -14,11 +15,6 @@ from scispaces.studies.long_tail_data import (
 )
 
 SEEDS = (0, 5, 9)
-
-
-def needs(prefix: str) -> pytest.MarkDecorator:
-    # Without a network a test of a downloaded file has nothing to look at.
-    return pytest.mark.skipif(not available(prefix), reason=f"{prefix} cannot be had here")
 
 
 def made(train: list[int], test: list[int]) -> ClassificationData:
