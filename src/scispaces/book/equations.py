@@ -32,7 +32,8 @@ class EquationDomain(MathDomain):
     Another book refers to one as `[](inv:KEY:math:equation#zlpr-loss)`.
     """
 
-    object_types = {"equation": ObjType("equation", "eq", "numref")}  # noqa: RUF012  # Sphinx's own
+    # Not a ClassVar: Sphinx declares this attribute for the instance, and a type checker minds.
+    object_types = {"equation": ObjType("equation", "eq", "numref")}  # noqa: RUF012
 
     def get_objects(self) -> Iterable[tuple[str, str, str, str, str, int]]:
         """Yield every labelled equation."""

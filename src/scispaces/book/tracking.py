@@ -24,7 +24,8 @@ _logger = logging.getLogger(__name__)
 
 def facts_of(app: Sphinx) -> Facts:
     """Return the facts that this build read when it began."""
-    facts: Facts = app.scispaces_facts  # type: ignore[attr-defined]  # set when the build began
+    # The extension sets it when the build begins, on an object that declares no such name.
+    facts: Facts = app.scispaces_facts  # type: ignore[attr-defined]
     return facts
 
 

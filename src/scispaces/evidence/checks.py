@@ -38,7 +38,7 @@ class _Outcomes:
             marks = [
                 (mark.name, mark.args[0]) for mark in item.iter_markers() if mark.name in MARKS
             ]
-            if marks:
+            if marks and isinstance(item, pytest.Function):
                 self.checks[item.nodeid] = {"marks": marks, **self._describe(item)}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -54,8 +54,8 @@ class _Outcomes:
                 table[MARKS[name]].setdefault(argument, []).append(entry)
         project.write_atomically(self.path, json.dumps(table, indent=1, sort_keys=True))
 
-    def _describe(self, item: pytest.Item) -> dict[str, Any]:
-        function = _written(item.function)  # type: ignore[attr-defined]  # a marked item is one
+    def _describe(self, item: pytest.Function) -> dict[str, Any]:
+        function = _written(item.function)
         says = (inspect.getdoc(function) or "").partition("\n")[0]
         if not says:
             raise pytest.UsageError(f"A check must say what it checks, in {item.nodeid}")

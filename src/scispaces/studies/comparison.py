@@ -36,6 +36,17 @@ def compare_cells(
     return [row for rows in outcomes for row in rows]
 
 
+def require_block(block: str, blocks: Iterable[str]) -> None:
+    """Refuse a block that a study does not have.
+
+    Raises:
+        ValueError: there is no such block.
+    """
+    names = list(blocks)
+    if block not in names:
+        raise ValueError(f"`block` must be one of {', '.join(names)}. Got {block!r}.")
+
+
 def data_set_and_model(block: str, blocks: Sequence[str]) -> tuple[str, str]:
     """What a block consists of; its name joins the two.
 
@@ -46,7 +57,6 @@ def data_set_and_model(block: str, blocks: Sequence[str]) -> tuple[str, str]:
         >>> data_set_and_model("digits-8-1-20-mlp", ["digits-8-1-20-linear", "digits-8-1-20-mlp"])
         ('digits-8-1-20', 'mlp')
     """
-    if block not in blocks:
-        raise ValueError(f"`block` must be one of {', '.join(blocks)}. Got {block!r}.")
+    require_block(block, blocks)
     data_set, _, model = block.rpartition("-")
     return data_set, model

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from scispaces.studies.comparison import Row, compare_cells
+from scispaces.studies.comparison import Row, compare_cells, require_block
 from scispaces.studies.flooding_data import DATA_SETS, SYNTHETIC, lay_out, load
 from scispaces.studies.flooding_dynamics import PATHS, follow, reach_level, small_task
 from scispaces.studies.flooding_methods import METHODS, Method
@@ -269,8 +269,7 @@ def run_block(
         ValueError: there is no such block in the profile.
     """
     found = _block_cells(profile)
-    if block not in found:
-        raise ValueError(f"`block` must be one of {', '.join(found)}. Got {block!r}.")
+    require_block(block, found)
     cells = found[block]
     names = [cell.get("data_set", "digits") for cell in cells]
     return compare_cells(_cell, cells, names, load, store=store, progress=progress)

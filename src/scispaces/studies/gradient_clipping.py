@@ -23,7 +23,7 @@ from scispaces.studies.clipping_training import (
     choose,
     train,
 )
-from scispaces.studies.comparison import Row, compare_cells
+from scispaces.studies.comparison import Row, compare_cells, require_block
 from scispaces.studies.recorded import read_rows
 
 LOSSES = METHODS
@@ -155,8 +155,7 @@ def run_block(block: str, profile: str, **options: Any) -> list[Row]:
     Raises:
         ValueError: there is no such block in the profile.
     """
-    if block not in blocks(profile):
-        raise ValueError(f"`block` must be one of {', '.join(blocks(profile))}. Got {block!r}.")
+    require_block(block, blocks(profile))
     return compare(block, profile, **options)
 
 

@@ -10,7 +10,6 @@ needs no download.
 from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from scispaces.datasets.documents import (
     LabelledDocuments,
@@ -35,10 +34,8 @@ from scispaces.datasets.word_vectors import (
     vectors_by_counting,
 )
 from scispaces.studies import word_neighbours, word_similarity
+from scispaces.studies.comparison import Row, compare_cells, require_block
 from scispaces.studies.recorded import read_rows
-from scispaces.studies.trials import run_trials
-
-Row = dict[str, Any]
 
 COUNTED_DIMENSIONS = 60
 SEEDS = (0, 1, 2, 3, 4)
@@ -133,7 +130,7 @@ def compare(
         progress: whether to show a bar.
     """
     trials = [{"data_set": "manual", "seed": seed} for seed in seeds]
-    return _flat(run_trials(classify, trials, store=store, progress=progress))
+    return compare_cells(classify, trials, ["manual"], _read, store=store, progress=progress)
 
 
 def blocks(profile: str) -> list[str]:
@@ -162,10 +159,10 @@ def run_block(
         ValueError: there is no such block in the profile.
     """
     trials = _trials(profile)
-    if block not in trials:
-        raise ValueError(f"`block` must be one of {', '.join(trials)}. Got {block!r}.")
+    require_block(block, trials)
     function, own = trials[block]
-    return _flat(run_trials(function, own, store=store, progress=progress))
+    names = [trial[key] for trial in own for key in ("data_set", "task", "vectors") if key in trial]
+    return compare_cells(function, own, names, _read, store=store, progress=progress)
 
 
 def _trials(profile: str) -> dict[str, tuple[Callable[..., list[Row]], list[Row]]]:
@@ -184,8 +181,13 @@ def _trials(profile: str) -> dict[str, tuple[Callable[..., list[Row]], list[Row]
     return found
 
 
-def _flat(cells: list[list[Row]]) -> list[Row]:
-    return [row for cell in cells for row in cell]
+def _read(name: str) -> object:
+    """Read a table of vectors, a set of documents, or the pairs of a task with their helpers."""
+    if name in TABLES:
+        return TABLES[name]()
+    if name in SOURCES:
+        return SOURCES[name](), load_stop_words() if name in WITHOUT_STOP_WORDS else None
+    return tasks(name), load_wikipedia_counts(), load_stop_words()
 
 
 def recorded_rows() -> list[Row]:
