@@ -12,14 +12,17 @@ from scispaces.datasets import (
     load_glove_8k,
     load_google_news_8k,
     load_manual,
+    load_ohsumed,
     load_r8,
     load_sts,
     load_sts_benchmark,
+    load_twenty_newsgroups,
     load_twitter,
     load_wikipedia_counts,
     manual_corpus,
     vectors_by_counting,
 )
+from scispaces.datasets.documents import subject_and_body
 from scispaces.datasets.rdata import read_rdata
 
 
@@ -62,7 +65,10 @@ def test_years_have_their_published_sizes():
     assert sizes == {2012: 3108, 2013: 1500, 2014: 3750, 2015: 3000, 2016: 1186}
 
 
-@pytest.mark.parametrize(("load", "wrong"), [(load_sts, 2011), (load_sts_benchmark, "valid")])
+@pytest.mark.parametrize(
+    ("load", "wrong"),
+    [(load_sts, 2011), (load_sts_benchmark, "valid"), (load_ohsumed, 24), (load_ohsumed, 0)],
+)
 def test_unknown_parts_are_refused(load, wrong):
     with pytest.raises(ValueError, match="must be"):
         load(wrong)
@@ -79,6 +85,51 @@ def test_documents_have_their_published_sizes():
         assert (len(data), data.train, len(data.labels)) == (size, train, classes)
         assert len(data.texts) == len(data.classes)
         assert set(data.classes.tolist()) == set(range(classes))
+
+
+def _share(data, word, label):
+    """The share of the documents of a class that hold a word, and that of the others."""
+    holds = np.array([word in text for text in data.texts])
+    own = data.classes == data.labels.index(label)
+    return holds[own].mean(), holds[~own].mean()
+
+
+@needs("docs/20news-bydate.tar.xz")
+def test_newsgroups_have_their_published_split_and_words_of_their_subjects():
+    data = load_twenty_newsgroups()
+    assert (len(data), data.train, len(data.labels)) == (18846, 11314, 20)
+    trained, tested = (np.bincount(part) for part in np.split(data.classes, [data.train]))
+    space = data.labels.index("sci.space")
+    assert (trained[space], tested[space]) == (593, 394)
+    assert all(data.texts)
+    for word, label in (("orbit", "sci.space"), ("goalie", "rec.sport.hockey")):
+        own, other = _share(data, word, label)
+        assert own > 0.05 > 0.01 > other
+    # Nearly every header names the sender's organisation; few bodies use the word.
+    assert np.mean(["organization" in text for text in data.texts]) < 0.1
+
+
+def test_of_a_message_the_subject_and_the_body_are_kept():
+    message = "From: someone\nSubject: Re: long\n\tand folded\nLines: 2\n\nSubject: body\n\nend\n"
+    kept = " ".join(subject_and_body(message).split())
+    assert kept == "Re: long and folded Subject: body end"
+
+
+@needs("docs/ohsumed_single_23.tar.xz")
+def test_ohsumed_has_its_published_split_and_by_default_its_first_ten_classes():
+    data = load_ohsumed()
+    assert (len(data), data.train) == (2881, 1249)
+    assert data.labels == tuple(f"C{number:02}" for number in range(1, 11))
+    trained, tested = (np.bincount(part) for part in np.split(data.classes, [data.train]))
+    assert (trained[3], tested[3]) == (430, 600)
+    assert (trained.min(), tested.min()) == (21, 28)
+    assert all(data.texts)
+    for word, label in (("carcinoma", "C04"), ("seizures", "C10")):
+        own, other = _share(data, word, label)
+        assert own > 0.05 > 0.02 > other
+    whole = load_ohsumed(23)
+    assert (len(whole), whole.train, len(whole.labels)) == (7400, 3357, 23)
+    assert whole.texts[:1249] == data.texts[:1249]
 
 
 def test_manual_is_the_same_text_every_time_and_has_ten_parts():
