@@ -111,7 +111,10 @@ def test_converters_do_what_their_names_say():
 
 def test_blocks_cover_tasks_and_unknown_ones_are_refused():
     full = study.blocks("full")
-    assert len(full) == 22
-    assert {"sts-glove-8k", "manual-counted-4", "r8-google-news-8k-0"} <= set(full)
+    assert len(full) == 32
+    named = {"sts-glove-8k", "manual-counted-4", "r8-google-news-8k-0", "ohsumed-google-news-8k-1"}
+    assert named | {"twenty-newsgroups-google-news-8k-2"} <= set(full)
+    assert {name for name, profile in study.SIZES if profile == "full"} == set(study.SOURCES)
+    assert set(study.WITHOUT_STOP_WORDS) <= set(study.SOURCES)
     with pytest.raises(ValueError, match="must be one of"):
         study.run_block("manual-counted-9", "quick")
