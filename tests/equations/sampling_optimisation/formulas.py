@@ -153,6 +153,11 @@ def sampling_optimisation_kink(threshold):
     return -2 / threshold, 2 / threshold
 
 
+def sampling_optimisation_clipping_references(length, radius, threshold):
+    hard = threshold * length**2 / (2 * radius)
+    return hard, -threshold * (length + radius * log(1 - length / radius))
+
+
 def sampling_optimisation_box(gradient, radius, alpha):
     return [-(radius * coth(radius * g / alpha) - alpha / g) for g in gradient]
 
@@ -215,6 +220,10 @@ def sampling_optimisation_cumulants(mean, variance, alpha):
 
 def sampling_optimisation_evolution(loss, theta, sigma, mean_normal):
     return -sigma * mean_normal(lambda z: z * loss(theta + sigma * z))
+
+
+def sampling_optimisation_proximal(loss, theta, rate, places):
+    return min(loss(place) + (place - theta) ** 2 / (2 * rate) for place in places)
 
 
 def sampling_optimisation_chain(curvature, alpha, rate):
@@ -345,3 +354,7 @@ def sampling_optimisation_batch(mean, variance, batch, alpha):
 
 def sampling_optimisation_adam(gradient, rate, constant):
     return -rate * gradient / (abs(gradient) + constant)
+
+
+def sampling_optimisation_adam_noise(variance, memory):
+    return (1 - memory) / (1 + memory) * variance

@@ -296,6 +296,38 @@ def test_soft_step_is_no_mean():
     assert abs(ball(2 * h) - 2 * ball(h)) / h**2 < 1e-12
 
 
+@pytest.mark.equation("sampling-optimisation-clipping-references")
+@mpmath.workdps(20)
+def test_references_whose_cold_mean_is_clipped():
+    """Slopes balance the gradient at the clipped lengths, and a cold mean is nearly there."""
+    radius, threshold = mpf("0.8"), mpf("0.5")
+
+    def exponents(length):
+        return formulas.sampling_optimisation_clipping_references(length, radius, threshold)
+
+    assert exponents(mpf(0)) == (0, 0)
+    for norm in (mpf("0.1"), mpf("0.4"), mpf(2)):
+        lengths = (radius * min(norm / threshold, 1), radius * norm / (norm + threshold))
+        for form, length in enumerate(lengths):
+            at = min(length, radius * (1 - mpf(10) ** -9))
+            slope = mpmath.diff(lambda y, form=form: exponents(y)[form], at, direction=-1)
+            if length < radius:
+                assert_agree(slope, norm, 1e-8)
+            else:
+                assert slope < norm  # on the edge the gradient still pushes outwards
+    # On a line, the mean at a low temperature; for the soft form the density is zero at the ends.
+    g, alpha = mpf("0.4"), mpf("2e-4")
+    for form, length in enumerate((radius * g / threshold, radius * g / (g + threshold))):
+
+        def density(s, form=form, length=length):
+            shift = exponents(length)[form] - g * length
+            return mpmath.exp(-(g * s + exponents(abs(s))[form] - shift) / alpha)
+
+        spread = over(*(-length + x / 20 for x in (-2, -1, 0, 1, 2)))
+        mean = spread(lambda s, density=density: s * density(s)) / spread(density)
+        assert_agree(mean, -length, 2e-3)
+
+
 @pytest.mark.equation("sampling-optimisation-box")
 @mpmath.workdps(20)
 def test_step_on_the_cube_goes_entry_by_entry():

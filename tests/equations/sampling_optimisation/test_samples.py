@@ -390,3 +390,14 @@ def test_first_step_of_adam():
         optimiser.step()
         printed = formulas.sampling_optimisation_adam(gradient, 0.1, 1e-8)
         assert abs(theta.item() - printed) < 1e-9
+
+
+@pytest.mark.equation("sampling-optimisation-adam-noise")
+@high_precision
+def test_running_mean_of_independent_noise():
+    """The squares of the weights of a running mean, summed one by one, for two memories."""
+    for memory, terms in ((mpf("0.9"), 1500), (mpf("0.3"), 200)):
+        weights = [(1 - memory) * memory**k for k in range(terms)]
+        assert_agree(sum(weights), 1)
+        printed = formulas.sampling_optimisation_adam_noise(mpf("1.7"), memory)
+        assert_agree(printed, mpf("1.7") * sum(w**2 for w in weights))

@@ -273,6 +273,34 @@ def test_hot_updates_are_those_of_evolution_strategies():
     assert_agree(alpha * stairs(theta, alpha, sigma)[1], printed, 1e-5)
 
 
+@pytest.mark.equation("sampling-optimisation-proximal")
+@mpmath.workdps(20)
+def test_cold_free_energy_at_a_fixed_rate_is_an_envelope():
+    """For |x| the printed minimum is Huber's function; free energy and update go there."""
+    rate = mpf("0.7")
+    places = [mpf(k) / 100 for k in range(-100, 301)]
+    for theta, huber, end in (("0.35", "0.0875", 0), ("2", "1.65", "1.3"), ("-0.5", None, 0)):
+        theta, end = mpf(theta), mpf(end)
+        huber = theta**2 / (2 * rate) if huber is None else mpf(huber)
+        printed = formulas.sampling_optimisation_proximal(abs, theta, rate, places)
+        assert_agree(printed, huber, 1e-15)
+        errors = []
+        for alpha in (mpf("0.01"), mpf("0.001")):
+            reach = 40 * mpmath.sqrt(alpha)
+            line = over(*sorted({end - reach, end - reach / 8, end, end + reach / 8, end + reach}))
+
+            def weight(x, theta=theta, alpha=alpha, huber=huber):
+                return mpmath.exp(-(abs(x) + (x - theta) ** 2 / (2 * rate) - huber) / alpha)
+
+            mass = line(weight)
+            constant = mpmath.log(2 * mpmath.pi * rate * alpha) / 2
+            free = huber - alpha * (mpmath.log(mass) - constant)
+            place = line(lambda x, weight=weight: x * weight(x)) / mass
+            errors.append(max(abs(free - printed), abs(place - end)))
+        assert errors[1] < 0.01
+        assert errors[1] < errors[0] / 3 or errors[0] < 1e-12
+
+
 @pytest.mark.equation("sampling-optimisation-chain")
 @brief
 @given(st.floats(0.05, 0.95))
