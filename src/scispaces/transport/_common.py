@@ -105,16 +105,17 @@ def in_threads(
     cuts = np.searchsorted(done, np.linspace(0, done[-1], pieces + 1)[1:-1], side="right")
     edges = np.unique(np.concatenate([[0], cuts, [len(work)]]))
     spans = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+    left = iter(spans)  # shared: each thread takes the next piece, until there is none
     with tqdm(total=len(work), desc=what, disable=not progress) as bar:
 
-        def run(span: tuple[int, int]) -> None:
-            task(*span)
-            bar.update(span[1] - span[0])
+        def run() -> None:
+            for first, last in left:
+                task(first, last)
+                bar.update(last - first)
 
-        if threads == 1 or len(spans) == 1:
-            for span in spans:
-                run(span)
-            return
+        # The caller works too. It has a core already, and a core that sleeps takes long to wake.
         with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(run, spans):
-                pass
+            others = [pool.submit(run) for _ in range(min(threads, len(spans)) - 1)]
+            run()
+            for other in others:
+                other.result()

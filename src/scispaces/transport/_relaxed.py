@@ -77,8 +77,19 @@ def _factors(vectors: Array, norms: Array, kind: int, query: bool) -> Array:
 
 def centre_bounds(query: Array, corpus: Side) -> Array:
     """How far the centre of mass of a query (dimensions,) is from every document's."""
-    squares: Array = ((corpus.centres - query) ** 2).sum(1)
+    squares: Array = np.empty(len(corpus.centres))
+    _square_distances(corpus.centres, query, squares)
     return np.sqrt(squares) if corpus.kind == EUCLIDEAN else squares / 2
+
+
+@kernel(fastmath={"reassoc", "contract", "nsz"})
+def _square_distances(points: np.ndarray, place: np.ndarray, squares: np.ndarray) -> None:
+    for number in range(len(points)):
+        row = points[number]
+        total = 0.0
+        for k in range(len(place)):
+            total += (row[k] - place[k]) ** 2
+        squares[number] = total
 
 
 def relaxed_bounds(

@@ -44,7 +44,7 @@ def nearest_documents(
     k: int,
     *,
     distance: Literal["wmd", "wrd"] = "wmd",
-    chunk: int = 4096,
+    chunk: int = 16_384,
     n_jobs: int = -1,
     progress: bool = False,
 ) -> Neighbours:
@@ -61,8 +61,8 @@ def nearest_documents(
             searched: so a corpus can be larger than memory. Indices count through all of them.
         k: How many; at most the number of documents with words.
         distance: "wmd" or "wrd".
-        chunk: Documents taken at once; the more, the more memory, about four bytes for every
-            distinct word of theirs and every word of a query, for each thread.
+        chunk: Documents taken at once. Each takes eight bytes a dimension and about twenty a word;
+            each thread four more for every distinct word of the chunk and every word of a query.
         n_jobs: Threads; -1 takes as many as torch does (`OMP_NUM_THREADS` sets that).
         progress: Whether to show a bar for each chunk.
 
