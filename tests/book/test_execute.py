@@ -76,6 +76,17 @@ def test_a_file_outside_the_header_is_refused(tmp_path, offline):
     assert not (tmp_path / "_build/results").exists()
 
 
+def test_a_stored_number_shows_the_origin_of_its_own_table(tmp_path, offline):
+    line = 'from scispaces.evidence import record\nrecord("tiny/ratio", 3.0, recorded="timings")\n'
+    write(tmp_path, line)
+    with pytest.raises(ValueError, match=r"must name a table of data/recorded/tiny/.*'timings'"):
+        execute("tiny", "quick", tmp_path)
+    (tmp_path / "data/recorded/tiny/timings.json").write_text('{"device": "cpu"}')
+    execute("tiny", "quick", tmp_path)
+    results = json.loads((tmp_path / "_build/results/tiny.json").read_text())
+    assert results["records"]["tiny/ratio"]["provenance"] == {"device": "cpu"}
+
+
 def test_a_number_recorded_twice_is_refused(tmp_path, offline):
     write(tmp_path, BODY + 'record("tiny/stored", 3)\n')
     with pytest.raises(ValueError, match="Got 'tiny/stored' twice"):

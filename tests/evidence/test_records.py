@@ -87,3 +87,12 @@ def test_finish_names_our_modules_and_the_packages(records):
     assert set(line["finish"]) == {"device", "packages", "modules", "data"}
     assert len(line["finish"]["modules"]["scispaces.evidence.records"]) == 64
     assert line["finish"]["packages"]["torch"].startswith("2.13.0")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "origin"), [(False, None), (True, "study"), ("timings", "timings")]
+)
+def test_a_stored_number_names_the_table_it_comes_from(records, recorded, origin):
+    record("zlpr/example", 1, recorded=recorded)
+    [line] = records()
+    assert (line["state"] == "recorded", line["origin"]) == (bool(recorded), origin)

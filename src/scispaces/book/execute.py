@@ -106,13 +106,11 @@ def _records(
     """Return the records by id, each with the code cell it came from.
 
     Raises:
-        ValueError: if a number is recorded twice; which one would the page show?
+        ValueError: if a number is recorded twice; which one would the page show? And if nothing
+            says where a stored number comes from.
     """
     cells = {cell.execution_count: cell.id for cell in notebook.cells if cell.cell_type == "code"}
-    origins = {
-        "study": project.load_study(root, chapter),
-        "recall": project.load_recorded(root, chapter).get("provenance"),
-    }
+    recalled = project.load_recorded(root, chapter).get("provenance")
     records: dict[str, dict[str, Any]] = {}
     for line in lines:
         identifier = line.pop("id")
@@ -120,7 +118,13 @@ def _records(
             raise ValueError(f"A number must be recorded once. Got {identifier!r} twice.")
         line["cell"] = cells[line["cell"]]
         if origin := line.pop("origin"):
-            line["provenance"] = origins[origin]
+            stored = recalled if origin == "recall" else project.load_run(root, chapter, origin)
+            if stored is None:
+                raise ValueError(
+                    f"`recorded` must name a table of data/recorded/{chapter}/ that a JSON file "
+                    f"beside it vouches for. Got {origin!r} for {identifier!r}."
+                )
+            line["provenance"] = stored
         records[identifier] = line
     return records
 

@@ -54,9 +54,9 @@ def load_recorded(root: Path, chapter: str) -> dict[str, Any]:
     return _read_json(path) if path.is_file() else {"chapter": chapter, "records": {}}
 
 
-def load_study(root: Path, chapter: str) -> dict[str, Any] | None:
-    """Return `data/recorded/<chapter>/study.json`: where the stored trials come from, if any."""
-    path = root / "data" / "recorded" / chapter / "study.json"
+def load_run(root: Path, chapter: str, name: str) -> dict[str, Any] | None:
+    """Return `data/recorded/<chapter>/<name>.json`: where a stored table comes from, if any."""
+    path = root / "data" / "recorded" / chapter / f"{name}.json"
     return _read_json(path) if path.is_file() else None
 
 

@@ -20,7 +20,7 @@ def record(
     seeds: Iterable[int] | None = None,
     interval: tuple[float, float] | None = None,
     note: str | None = None,
-    recorded: bool = False,
+    recorded: bool | str = False,
 ) -> Value:
     """Record a number of the book and return it unchanged.
 
@@ -34,8 +34,9 @@ def record(
         seeds: the seeds behind a statistical value.
         interval: its lower and upper confidence limit.
         note: anything a reader must know to read the number.
-        recorded: the value was computed from stored results of a long run
-            (`data/recorded/`), not from scratch in this session.
+        recorded: the value was computed from stored results of a long run, not from scratch in
+            this session: the name of the table in `data/recorded/<chapter>/`, or True for those of
+            the chapter's study.
 
     Raises:
         TypeError: if `value` cannot be written as JSON (a tensor or array, for example).
@@ -54,7 +55,7 @@ def record(
         "interval": None if interval is None else [float(limit) for limit in interval],
         "note": note,
         "state": "recorded" if recorded else "verified",
-        "origin": "study" if recorded else None,
+        "origin": "study" if recorded is True else recorded or None,
     }
     _land(line)
     return value

@@ -68,16 +68,33 @@ def store_study(root: Path, chapter: str) -> Path:
         for key in ("hardware", "device", "packages", "modules"):
             if origin[key] != merged[key]:
                 raise ValueError(f"`{key}` must be the same for every block of {chapter!r}.")
-    merged |= {"profile": "full", "recorded": datetime.now(UTC).date().isoformat()}
+    store_table(root, chapter, "trials", rows, {**merged, "profile": "full"}, about="study")
+    return root / "data" / "recorded" / chapter
+
+
+def store_table(
+    root: Path,
+    chapter: str,
+    name: str,
+    rows: list[dict[str, Any]],
+    origin: dict[str, Any],
+    *,
+    about: str | None = None,
+) -> None:
+    """Write `data/recorded/<chapter>/<name>.csv`, and in a JSON file where its rows come from.
+
+    One row a dictionary, floats rounded to six significant digits. The JSON file has the table's
+    name, or `about`; its day is today.
+    """
     table = io.StringIO()
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+    columns = list(dict.fromkeys(column for row in rows for column in row))
     writer = csv.DictWriter(table, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows({key: _rounded(value) for key, value in row.items()} for row in rows)
     folder = root / "data" / "recorded" / chapter
-    project.write_atomically(folder / "trials.csv", table.getvalue())
-    project.write_atomically(folder / "study.json", _pretty(merged))
-    return folder
+    dated = {**origin, "recorded": datetime.now(UTC).date().isoformat()}
+    project.write_atomically(folder / f"{name}.csv", table.getvalue())
+    project.write_atomically(folder / f"{about or name}.json", _pretty(dated))
 
 
 def store_numbers(root: Path, chapter: str, claims: dict[str, Claim]) -> Path:
