@@ -1,139 +1,60 @@
 """Exact word transport, ours and others', in one run.
 
-    python -m benchmarks.word_transport --parts pairs solver neighbours --json times.json
+    python -m benchmarks.word_transport --parts pairs solver --repeats 5
+    python -m benchmarks.word_transport --store --relax relax/bin/python
 
-The arms take turns, so that a busy moment of the machine hits all of them alike; medians of the
-ratios within a turn are printed. One thread is timed by the processor time it used, several by
-the clock. The texts are drawn at random: words by Zipf's law, vectors in float32 near a space of
-fewer dimensions, a third of the pairs with words in common.
+The arms take turns, so that a busy moment of the machine hits all of them alike. One thread is
+timed by the processor time it used, two by the clock; rivals have one thread, as they come. Every
+turn is a row; `--store` keeps the rows in `data/recorded/word-transport/timings.csv`, from which
+the chapter computes its ratios. gensim and geomloss take part where they are installed, and
+wmd-relax where `--relax` names the interpreter that has it (see `wmd_relax.py`).
 """
 
 import argparse
 import importlib.metadata
-import json
-import os
-import platform
 import statistics
-import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-import ot
 
-from benchmarks import transport_rivals as rivals
+from benchmarks import transport_growth, transport_rivals
+from benchmarks import transport_texts as texts
+from benchmarks.turns import Arm, Row, rows_of, take_turns, timed
+from scispaces.evidence import find_root
+from scispaces.evidence.store import process_provenance, store_table
 from scispaces.transport import (
-    Documents,
     documents_from_tokens,
     emd_batch,
     nearest_documents,
     rwmd,
+    sinkhorn,
     wmd_pairs,
     wrd_pairs,
 )
 from scispaces.transport._costs import EUCLIDEAN
 from scispaces.transport._relaxed import relax, side_of
 
-Arm = Callable[[], Any]
-DIMENSIONS = 300
+RIVALS = ("POT", "scipy", "numpy", "gensim", "geomloss")
+CORPORA = {"tight": (300, 40), "middle": (30, 40), "loose": (12, 0)}  # latent dimensions, topics
+CHAPTER = "word-transport"
 
 
-def vector_table(words: int, latent: int = 30, topics: int = 0) -> np.ndarray:
-    """Word vectors of about unit length, most of it in a space of `latent` dimensions.
-
-    With topics, the second half of the words are divided among them, each near its topic's place.
-    """
-    rng = np.random.default_rng(0)
-    inner = rng.standard_normal((words, latent))
-    if topics:
-        places = rng.standard_normal((topics, latent))
-        inner[words // 2 :] += places[np.arange(words // 2, words) % topics]
-    table = inner @ rng.standard_normal((latent, DIMENSIONS))
-    table += 0.3 * np.sqrt(latent) * rng.standard_normal(table.shape)
-    return (table / np.sqrt(latent * DIMENSIONS)).astype(np.float32)
-
-
-def random_texts(
-    count: int, shortest: int, longest: int, words: int, seed: int = 1, topics: int = 0
-) -> list[np.ndarray]:
-    """Rows of words by Zipf's law, its head of stop words cut off.
-
-    With topics, each text has one, and half of its words from it.
-    """
-    rng = np.random.default_rng(seed)
-    texts = []
-    for size in rng.integers(shortest, longest + 1, count):
-        on_topic = rng.integers(size // 3, 2 * size // 3 + 1) if topics else 0
-        general = _by_zipf(rng, words // 2 if topics else words, size - on_topic)
-        topic = rng.integers(topics) if topics else 0
-        special = _by_zipf(rng, words // 2 // max(topics, 1), on_topic) * max(topics, 1) + topic
-        first = words // 2 - words // 2 % max(topics, 1)
-        texts.append(np.concatenate([general, first + special]))
-    return texts
-
-
-def _by_zipf(rng: np.random.Generator, words: int, size: int) -> np.ndarray:
-    law = 1 / np.arange(30, words + 30)
-    return rng.choice(words, size, p=law / law.sum())
-
-
-def sentence_pairs(count: int, words: int = 20_000) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Pairs of texts of 5 to 25 tokens, a third of them sharing up to half of their words."""
-    first = random_texts(count, 5, 25, words, seed=2)
-    second = random_texts(count, 5, 25, words, seed=3)
-    rng = np.random.default_rng(4)
-    for a, b in zip(first, second, strict=True):
-        if rng.random() < 1 / 3:
-            shared = rng.integers(1, min(len(a), len(b)) // 2 + 1)
-            b[:shared] = a[:shared]
-    return first, second
-
-
-def take_turns(arms: dict[str, Arm], repeats: int, threads: int = 1) -> dict[str, list[float]]:
-    """Seconds of every arm in every turn, after one turn to warm up."""
-    clock = time.process_time if threads == 1 else time.perf_counter
-    times: dict[str, list[float]] = {name: [] for name in arms}
-    for turn in range(repeats + 1):
-        for name, arm in arms.items():
-            start = clock()
-            arm()
-            if turn:
-                times[name].append(clock() - start)
-    return times
-
-
-def ratio(times: dict[str, list[float]], ours: str, rival: str) -> float:
-    """How many times faster than the rival ours is: the median of the turns."""
-    return statistics.median(b / a for a, b in zip(times[ours], times[rival], strict=True))
-
-
-def _as_bags(table: np.ndarray, texts: list[np.ndarray]) -> Documents:
-    names = {str(row): row for row in range(len(table))}
-    return documents_from_tokens([[str(row) for row in rows] for rows in texts], names, table)
-
-
-def _as_pairs(first: Documents, second: Documents) -> list[rivals.Pair]:
-    sides = []
-    for side in (first, second):
-        cuts = side.starts[1:-1]
-        masses = [w / w.sum() for w in np.split(side.weights, cuts)]
-        sides.append(zip(np.split(side.words, cuts), masses, strict=True))
-    return [(a, p, b, q) for (a, p), (b, q) in zip(*sides, strict=True)]
-
-
-def pair_arms(count: int = 2000, threads: int = 1, gensim: bool = False) -> dict[str, Arm]:
+def pair_arms(count: int = 2000, threads: int = 1) -> dict[str, Arm]:
     """Sentence pairs from ids, and from tokens."""
-    table = vector_table(20_000)
-    texts = sentence_pairs(count)
-    first, second = (_as_bags(table, side) for side in texts)
-    pairs = _as_pairs(first, second)
+    table = texts.vector_table()
+    sides = texts.sentence_pairs(count)
+    first, second = (texts.as_documents(table, side) for side in sides)
+    pairs = texts.as_pairs(first, second)
     names = {str(row): row for row in range(len(table))}
-    tokens = [[[str(row) for row in rows] for rows in side] for side in texts]
+    tokens = [texts.as_tokens(side) for side in sides]
 
     def from_tokens() -> Any:
-        sides = [documents_from_tokens(side, names, table) for side in tokens]
-        return wmd_pairs(*sides, n_jobs=threads)
+        documents = [documents_from_tokens(side, names, table) for side in tokens]
+        return wmd_pairs(*documents, n_jobs=threads)
 
+    rivals = transport_rivals
     arms: dict[str, Arm] = {
         "WMD, ours": lambda: wmd_pairs(first, second, n_jobs=threads),
         "WRD, ours": lambda: wrd_pairs(first, second, n_jobs=threads),
@@ -142,10 +63,10 @@ def pair_arms(count: int = 2000, threads: int = 1, gensim: bool = False) -> dict
         "WMD, product + emd_c": lambda: rivals.product_and_private_door(table, pairs),
         "WRD, product + ot.emd2": lambda: rivals.product_and_emd2(table, pairs),
     }
-    if gensim:
+    if find_spec("gensim"):
         from gensim.models import KeyedVectors
 
-        model = KeyedVectors(DIMENSIONS)
+        model = KeyedVectors(texts.DIMENSIONS)
         model.add_vectors(list(names), table)
         both = list(zip(*tokens, strict=True))
         arms["WMD from tokens, gensim"] = lambda: [
@@ -154,131 +75,214 @@ def pair_arms(count: int = 2000, threads: int = 1, gensim: bool = False) -> dict
     return arms
 
 
+def pairs_part(repeats: int) -> list[Row]:
+    """2,000 pairs of sentences, on one thread and on two."""
+    return [
+        row
+        for threads in (1, 2)
+        for row in rows_of(
+            "pairs",
+            "2,000 pairs of 5 to 25 tokens",
+            take_turns(pair_arms(2000, threads), repeats, threads),
+            threads,
+            2000,
+        )
+    ]
+
+
+def entropic_part(repeats: int, count: int = 200) -> list[Row]:
+    """Batched approximations of the same distances: what they cost and what they miss."""
+    table = texts.vector_table()
+    first, second = (texts.as_documents(table, side) for side in texts.sentence_pairs(count))
+    exact = wmd_pairs(first, second, n_jobs=1).values
+    batch = transport_rivals.padded(table, texts.as_pairs(first, second))
+    rivals = transport_rivals
+    arms: dict[str, Arm] = {
+        "exact, ours": lambda: wmd_pairs(first, second, n_jobs=1).values,
+        **{
+            f"Sinkhorn {reg}, ours": lambda reg=reg: (
+                sinkhorn(batch.p, batch.q, batch.cost, reg, tolerance=1e-3).cost
+            )
+            for reg in (0.05, 0.02)
+        },
+        "ot.batch.solve_batch, 0.05": lambda: rivals.pot_batch(batch, 0.05),
+        "ot.batch.solve_batch, as it comes": lambda: rivals.pot_batch(batch, None),
+    }
+    if find_spec("geomloss"):
+        for blur in (0.05, 0.01):
+            arms[f"geomloss, blur {blur}"] = lambda blur=blur: rivals.geomloss_value(batch, blur)
+    misses = {name: np.abs(arm() / exact - 1) for name, arm in arms.items()}
+    rows = rows_of("entropic", f"{count} pairs", take_turns(arms, repeats), 1, count)
+    for row in rows:
+        miss = misses[row["arm"]]
+        row |= {"mean_miss": float(miss.mean()), "largest_miss": float(miss.max())}
+    return rows
+
+
 def solver_arms(size: int, count: int) -> dict[str, Arm]:
     """The solver alone, for costs that are given: `count` pairs of texts of `size` words."""
     rng = np.random.default_rng(size)
-    table = vector_table(20_000).astype(np.float64)
+    table = texts.vector_table().astype(np.float64)
     problems = []
     for _ in range(count):
         a, b = (rng.choice(len(table), size, replace=False) for _ in range(2))
         masses = [rng.integers(1, 3, size).astype(np.float64) for _ in range(2)]
-        cost = rivals.cdist(table[a], table[b])
+        cost = transport_rivals.cdist(table[a], table[b])
         problems.append((masses[0] / masses[0].sum(), masses[1] / masses[1].sum(), cost))
     p, q, cost = (list(parts) for parts in zip(*problems, strict=True))
     return {
         "ours": lambda: emd_batch(p, q, cost, n_jobs=1),
-        "emd_c": lambda: rivals.private_door(problems),
+        "emd_c": lambda: transport_rivals.private_door(problems),
     }
+
+
+def solver_part(repeats: int) -> list[Row]:
+    """The compiled solvers beside each other, by the number of words."""
+    return [
+        row
+        for size, count in ((15, 2000), (85, 100), (200, 20), (1000, 2))
+        for row in rows_of(
+            "solver",
+            f"{size} words",
+            take_turns(solver_arms(size, count), repeats),
+            1,
+            count,
+            size=size,
+        )
+    ]
 
 
 def neighbours(
-    queries: int, documents: int, latent: int, topics: int, threads: int, sample: int
-) -> dict[str, float]:
-    """Ten neighbours of each query; POT's brute force from a sample of its pairs.
+    kind: str, queries: int, documents: int, sample: int, relax_python: str | None = None
+) -> list[Row]:
+    """Ten neighbours of each query; the slow rivals from a sample of the pairs or queries.
 
-    Texts of about 20 to 150 words; without topics, or with few latent dimensions, no text is
-    much nearer than the others, and pruning is hard.
+    Texts of about 20 to 150 words; in the loose corpus no text is much nearer than the others.
     """
-    table = vector_table(20_000, latent, topics)
-    texts = (
-        random_texts(count, 21, 160, len(table), seed, topics)
+    latent, topics = CORPORA[kind]
+    table = texts.vector_table(texts.WORDS, latent, topics)
+    corpus, asked = (
+        texts.as_documents(table, texts.random_texts(count, 21, 160, len(table), seed, topics))
         for seed, count in ((5, documents), (6, queries))
     )
-    corpus, asked = (_as_bags(table, part) for part in texts)
-    nearest_documents(asked[:1], corpus[:20], 10, n_jobs=threads)
-    clock = time.process_time if threads == 1 else time.perf_counter
-    start = clock()
-    found = nearest_documents(asked, corpus, 10, n_jobs=threads)
-    seconds = clock() - start
+    nearest_documents(asked[:1], corpus[:20], 10, n_jobs=1)
     rng = np.random.default_rng(7)
-    chosen = rng.integers(queries, size=sample), rng.integers(documents, size=sample)
-    pairs = _as_pairs(asked[chosen[0]], corpus[chosen[1]])
-    start = time.process_time()
-    rivals.cdist_and_emd2(table, pairs)
-    rival = (time.process_time() - start) / sample * queries * documents
-    bounds = rwmd(asked[:1], corpus)
-    exact = wmd_pairs(asked[np.zeros(sample, int)], corpus[:sample]).values
-    return {
-        "seconds": seconds,
-        "threads": threads,
-        "brute force by POT, seconds on one thread": rival,
-        "ratio": rival / seconds,
-        "spared": found.spared,
-        "solved per query": float(found.solved.mean()),
-        "refuted per query": float(found.refuted.mean()),
-        "RWMD / WMD": float((bounds[0, :sample] / exact).mean()),
+    some = rng.integers(queries, size=sample), rng.integers(documents, size=sample)
+    pairs = texts.as_pairs(asked[some[0]], corpus[some[1]])
+    checked = max(1, sample // 10)
+    repeated = asked[np.repeat(np.arange(checked), documents)]
+    every = corpus[np.tile(np.arange(documents), checked)]
+    arms: dict[str, tuple[Arm, int, int]] = {
+        **{
+            f"ours, {threads} thread{'s' if threads > 1 else ''}": (
+                lambda threads=threads: nearest_documents(asked, corpus, 10, n_jobs=threads),
+                threads,
+                queries * documents,
+            )
+            for threads in (1, 2)
+        },
+        "brute force, ours": (
+            lambda: wmd_pairs(repeated, every, n_jobs=1).values,
+            1,
+            checked * documents,
+        ),
+        "brute force, cdist + ot.emd2": (
+            lambda: transport_rivals.cdist_and_emd2(table, pairs),
+            1,
+            sample,
+        ),
     }
+    rows, results = [], {}
+    for name, (arm, threads, problems) in arms.items():
+        seconds, results[name] = timed(arm, threads)
+        rows += rows_of("neighbours", kind, {name: [seconds]}, threads, problems)
+    found = results["ours, 1 thread"]
+    full = results["brute force, ours"].reshape(checked, documents)
+    nearest = np.sort(full, axis=1)[:, :10]
+    rows[0] |= {
+        "solved": float(found.solved.mean()),
+        "refuted": float(found.refuted.mean()),
+        "tightness": float((rwmd(asked[:checked], corpus) / full).mean()),
+        "largest_miss": float(np.abs(found.distances[:checked] / nearest - 1).max()),
+    }
+    if relax_python:
+        rows += _relax_rows(relax_python, kind, table, corpus, asked, found)
+    return rows
 
 
-def relaxed_bounds_time(repeats: int) -> float:
-    """Microseconds a document for both bounds, documents and query of 85 words, product given."""
-    table = vector_table(20_000)
+def _relax_rows(
+    interpreter: str, kind: str, table: Any, corpus: Any, asked: Any, found: Any
+) -> list[Row]:
+    """wmd-relax on the first three queries, to the end and with its defaults."""
+    rows = []
+    for line in transport_rivals.relax_neighbours(interpreter, table, corpus, asked[:3]):
+        right = np.isin(line["neighbours"], found.indices[line["query"]]).mean()
+        times = {f"wmd-relax, {line['setting']}": [line["seconds"]]}
+        [row] = rows_of("neighbours", kind, times, 1, len(corpus))
+        rows.append({**row, "turn": line["query"], "right_neighbours": float(right)})
+    return rows
+
+
+def bounds_part(repeats: int) -> list[Row]:
+    """Both bounds of 2,000 documents, documents and query of 85 words, the product given."""
+    table = texts.vector_table()
     rng = np.random.default_rng(8)
-    texts = [rng.choice(20_000, 85, replace=False) for _ in range(2001)]
-    documents = _as_bags(table, texts)
+    drawn = [rng.choice(len(table), 85, replace=False) for _ in range(2001)]
+    documents = texts.as_documents(table, drawn)
     query = side_of(documents[:1], EUCLIDEAN, query=True)
     corpus = side_of(documents[1:], EUCLIDEAN, query=False)
     product = corpus.factors @ query.factors[query.local].T
     every, bounds = np.arange(2000), np.empty((2, 2000))
-    arm: dict[str, Arm] = {
-        "bounds": lambda: relax(product, query.masses, corpus, every, bounds),
+    arms: dict[str, Arm] = {
+        "both RWMD bounds": lambda: relax(product, query.masses, corpus, every, bounds)
     }
-    return 1e6 * statistics.median(take_turns(arm, 5 * repeats)["bounds"]) / 2000
+    return rows_of("bounds", "85 words", take_turns(arms, 5 * repeats), 1, 2000)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parts = ["pairs", "solver", "neighbours", "bounds"]
-    parser.add_argument("--parts", nargs="+", default=parts, choices=parts)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--queries", type=int, default=100)
+    parts: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
+        "pairs": lambda o: pairs_part(o.repeats),
+        "entropic": lambda o: entropic_part(min(o.repeats, 3)),
+        "solver": lambda o: solver_part(o.repeats),
+        "neighbours": lambda o: [
+            row
+            for kind in CORPORA
+            for row in neighbours(kind, o.queries, o.documents, 100, o.relax)
+        ],
+        "bounds": lambda o: bounds_part(o.repeats),
+        "words": lambda o: transport_growth.words_part(o.repeats),
+        "corpus": lambda o: transport_growth.corpus_part(),
+        "sentences": lambda o: transport_growth.sentences_part(o.repeats),
+    }
+    parser.add_argument("--parts", nargs="+", default=list(parts), choices=parts)
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--queries", type=int, default=500)
     parser.add_argument("--documents", type=int, default=2000)
-    parser.add_argument("--corpora", nargs="+", default=["300x40", "30x40", "12x0"])
-    parser.add_argument("--gensim", action="store_true", help="also gensim, if it is installed")
-    parser.add_argument("--json", metavar="PATH", help="write the numbers there too")
+    parser.add_argument("--relax", metavar="PYTHON", help="an interpreter that has wmd-relax")
+    parser.add_argument("--store", action="store_true", help="keep the rows in data/recorded")
     options = parser.parse_args()
-    result: dict[str, Any] = {}
-    if "pairs" in options.parts:
-        times = take_turns(pair_arms(2000, options.threads, options.gensim), options.repeats)
-        result["2,000 pairs of 5 to 25 tokens"] = {
-            name: {
-                "milliseconds": 1e3 * statistics.median(values),
-                "times WMD, ours": ratio(times, "WMD, ours", name),
-                "times WRD, ours": ratio(times, "WRD, ours", name),
-            }
-            for name, values in times.items()
-        }
-    if "solver" in options.parts:
-        for size, count in ((15, 2000), (85, 100), (200, 20), (1000, 1)):
-            times = take_turns(solver_arms(size, count), options.repeats)
-            result[f"solver, {size} words"] = {
-                "ours, microseconds": 1e6 * statistics.median(times["ours"]) / count,
-                "emd_c, microseconds": 1e6 * statistics.median(times["emd_c"]) / count,
-                "ratio": ratio(times, "ours", "emd_c"),
-            }
-    if "neighbours" in options.parts:
-        for corpus in options.corpora:
-            latent, topics = map(int, corpus.split("x"))
-            name = f"10 neighbours, {options.queries} x {options.documents}, "
-            name += f"{latent} latent dimensions, {topics} topics"
-            sizes = (options.queries, options.documents, latent, topics)
-            result[name] = neighbours(*sizes, options.threads, 100)
-    if "bounds" in options.parts:
-        result["both RWMD bounds of 2,000 documents"] = {
-            "microseconds a document": relaxed_bounds_time(options.repeats)
-        }
-    for name, rows in result.items():
-        print(f"\n{name}")
-        for key, row in rows.items():
-            values = row.items() if isinstance(row, dict) else [("", row)]
-            print(f"  {key:62}" + "".join(f"{value:12.3f} {label}" for label, value in values))
-    if options.json:
-        versions = {name: importlib.metadata.version(name) for name in ("numba", "numpy", "scipy")}
-        machine = {"processor": platform.processor(), "cores": os.cpu_count()}
-        settings = {"threads": options.threads, "POT": ot.__version__, **versions}
-        with open(options.json, "w") as file:
-            json.dump({"machine": machine, "settings": settings, "table": result}, file, indent=1)
+    rows: list[Row] = []
+    for part in options.parts:
+        measured = parts[part](options)
+        _print(measured)
+        rows += measured
+    if options.store:
+        origin = process_provenance(find_root())
+        installed = {name: importlib.metadata.version(name) for name in RIVALS if find_spec(name)}
+        origin["packages"] |= installed | ({"wmd": "1.3.2"} if options.relax else {})
+        store_table(find_root(), CHAPTER, "timings", rows, origin)
+
+
+def _print(rows: list[Row]) -> None:
+    groups: dict[tuple[Any, ...], list[float]] = {}
+    for row in rows:
+        key = row["part"], row["setting"], row["threads"], row["arm"]
+        groups.setdefault(key, []).append(row["seconds"] / row["problems"])
+    for (part, setting, threads, arm), values in groups.items():
+        microseconds = 1e6 * statistics.median(values)
+        times = f"{microseconds:14,.2f} µs a problem, {threads} thread(s)"
+        print(f"{part:11}{setting:32}{arm:36}{times}", flush=True)
 
 
 if __name__ == "__main__":

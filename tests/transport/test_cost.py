@@ -7,6 +7,8 @@ import numpy as np
 import ot
 import pytest
 from benchmarks import transport_rivals as rivals
+from benchmarks import transport_texts as texts
+from benchmarks import turns
 from benchmarks import word_transport as benchmark
 
 from scispaces.transport import emd, wmd_pairs
@@ -14,22 +16,25 @@ from scispaces.transport.documents import documents_from_vectors
 
 
 def test_pairs_are_several_times_faster_than_pots_public_door():
-    times = benchmark.take_turns(benchmark.pair_arms(300), 3)
-    assert benchmark.ratio(times, "WMD, ours", "WMD, cdist + ot.emd2") > 5
-    assert benchmark.ratio(times, "WMD, ours", "WMD, product + emd_c") > 1.5
-    assert benchmark.ratio(times, "WRD, ours", "WRD, product + ot.emd2") > 5
+    times = turns.take_turns(benchmark.pair_arms(300), 3)
+    assert turns.ratio(times, "WMD, ours", "WMD, cdist + ot.emd2") > 5
+    assert turns.ratio(times, "WMD, ours", "WMD, product + emd_c") > 1.5
+    assert turns.ratio(times, "WRD, ours", "WRD, product + ot.emd2") > 5
 
 
 @pytest.mark.parametrize("size", [85, 300])
 def test_the_solver_is_faster_than_pots(size):
-    times = benchmark.take_turns(benchmark.solver_arms(size, 6), 3)
-    assert benchmark.ratio(times, "ours", "emd_c") > 1.3
+    times = turns.take_turns(benchmark.solver_arms(size, 6), 3)
+    assert turns.ratio(times, "ours", "emd_c") > 1.3
 
 
 def test_neighbours_cost_a_small_part_of_brute_force():
-    found = benchmark.neighbours(4, 400, 300, 10, 1, 20)
-    assert found["ratio"] > 5
-    assert found["spared"] > 0.8
+    rows = {row["arm"]: row for row in benchmark.neighbours("tight", 4, 400, 20)}
+    ours, rival = rows["ours, 1 thread"], rows["brute force, cdist + ot.emd2"]
+    assert rival["seconds"] / rival["problems"] > 5 * ours["seconds"] / ours["problems"]
+    assert ours["solved"] < 0.2 * 400
+    assert ours["largest_miss"] < 1e-10
+    assert 0.5 < ours["tightness"] < 1
 
 
 def test_arms_of_the_benchmark_agree():
@@ -42,12 +47,12 @@ def test_arms_of_the_benchmark_agree():
 
 
 def test_a_product_in_float32_sees_a_distance_between_identical_words():
-    table = benchmark.vector_table(200)
+    table = texts.vector_table(200)
     rows, masses = np.arange(20, dtype=np.int32), np.full(20, 1 / 20)
     (rival,) = rivals.product_and_private_door(table, [(rows, masses, rows, masses)])
     assert rival > 1e-5
-    texts = documents_from_vectors([table[rows]])
-    assert wmd_pairs(texts, texts).values[0] == 0
+    same = documents_from_vectors([table[rows]])
+    assert wmd_pairs(same, same).values[0] == 0
 
 
 def test_pot_calls_a_single_negative_cost_infeasible_and_returns_nothing_for_it():
