@@ -72,6 +72,22 @@ def test_of_equally_near_documents_the_first_are_found():
         np.testing.assert_array_equal(found.indices[:, 1], np.arange(20) + 20)
 
 
+def test_scaled_copies_are_at_no_distance_for_wrd_and_the_first_is_found():
+    """Their directions agree but for rounding, which no bound may take for a distance."""
+    corpus = corpus_of(6, 30)
+    scales = np.float32([1, 2, 0.25, 64, 0.5])  # of which none rounds a coordinate
+    copies = documents_from_vectors(
+        [
+            scale * corpus.vectors[corpus.words[corpus.starts[k] : corpus.starts[k + 1]]]
+            for scale in scales
+            for k in range(30)
+        ]
+    )
+    found = nearest_documents(copies, copies, 5, distance="wrd")
+    np.testing.assert_allclose(found.distances, 0, atol=1e-13)
+    np.testing.assert_array_equal(np.sort(found.indices % 30, axis=1)[:30, 0], np.arange(30))
+
+
 def test_a_corpus_that_comes_in_pieces():
     corpus, queries = corpus_of(4), corpus_of(5, 6)
     pieces = (corpus[start : start + 40] for start in range(0, 150, 40))

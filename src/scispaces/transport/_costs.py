@@ -49,11 +49,11 @@ def pack(
     count = 0
     for place in range(len(words)):
         source, row = table[words[place]], vectors[count]
-        for k in range(len(source)):
-            row[k] = source[k]
         square = 0.0
-        for k in range(len(row)):
-            square += row[k] * row[k]
+        for k in range(len(source)):
+            coordinate = np.float64(source[k])
+            row[k] = coordinate
+            square += coordinate * coordinate
         if kind == EUCLIDEAN:
             norms[count], masses[count] = square, weights[place]
         elif square > 0:

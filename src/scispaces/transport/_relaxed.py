@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from scispaces.transport._common import Array
 from scispaces.transport._costs import EUCLIDEAN
@@ -23,21 +22,24 @@ class Side:
     """Documents made ready for products: their distinct words as factors, masses of sum 1."""
 
     documents: Documents  # without words of no mass
-    used: NDArray[np.int64]  # (distinct words,) rows of the table
-    local: NDArray[np.int32]  # for every word of the documents its place in `used`
+    local: NDArray[np.int32]  # for every word of the documents its row in `factors`
     masses: NDArray[np.float64]
     factors: Array  # (distinct words, dimensions + 2)
-    centres: Array  # (documents, dimensions), float64
+    centres: Array  # (documents, dimensions), float64: of the vectors, or of their directions
     kind: int
 
 
 def side_of(documents: Documents, kind: int, *, query: bool) -> Side:
     """Make documents ready, as the right factor of the products if they are queries."""
     table = documents.vectors
-    distinct, local = np.unique(documents.words, return_inverse=True)
-    used = distinct.astype(np.int64)
-    vectors = table[used]
-    norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    present = np.zeros(len(table), bool)
+    present[documents.words] = True
+    used = np.flatnonzero(present)
+    place = np.empty(len(table), np.int32)
+    place[used] = np.arange(len(used))
+    local = place[documents.words]
+    vectors, norms = table[used], np.empty(len(used))
+    _lengths(vectors, norms)
     masses, starts = documents.weights, documents.starts
     if kind != EUCLIDEAN:
         kept = norms[local] > 0
@@ -46,14 +48,42 @@ def side_of(documents: Documents, kind: int, *, query: bool) -> Side:
         local = local[places]
         starts = np.searchsorted(places, starts)
         documents = Documents(table, starts, documents.words[places], documents.weights[places])
-        vectors = vectors / np.where(norms > 0, norms, 1)[:, None].astype(table.dtype)
     lengths = np.diff(starts)
     totals = np.bincount(np.repeat(np.arange(len(lengths)), lengths), masses, len(lengths))
     masses = masses / np.repeat(totals, lengths)
-    shares = csr_array((masses, local, starts), (len(lengths), len(used)))
-    centres = shares @ vectors.astype(np.float64)
+    centres = np.empty((len(lengths), table.shape[1]))
+    shares = masses if kind == EUCLIDEAN else masses / norms[local]
+    _centres_of_mass(starts, local, shares, vectors, centres)
+    if kind != EUCLIDEAN:
+        vectors = vectors / np.where(norms > 0, norms, 1)[:, None].astype(table.dtype)
     factors = _factors(vectors, norms, kind, query)
-    return Side(documents, used, local.astype(np.int32), masses, factors, centres, kind)
+    return Side(documents, local, masses, factors, centres, kind)
+
+
+@kernel(fastmath={"reassoc", "contract", "nsz"})
+def _lengths(vectors: np.ndarray, norms: np.ndarray) -> None:
+    for word in range(len(vectors)):
+        total = 0.0
+        for coordinate in vectors[word]:
+            total += np.float64(coordinate) ** 2
+        norms[word] = np.sqrt(total)
+
+
+@kernel(fastmath={"contract"})
+def _centres_of_mass(
+    starts: np.ndarray,
+    words: np.ndarray,
+    masses: np.ndarray,
+    vectors: np.ndarray,
+    centres: np.ndarray,
+) -> None:
+    for number in range(len(centres)):
+        centre = centres[number]
+        centre[:] = 0.0
+        for k in range(starts[number], starts[number + 1]):
+            mass, row = masses[k], vectors[words[k]]
+            for i in range(len(centre)):
+                centre[i] += mass * row[i]
 
 
 def _factors(vectors: Array, norms: Array, kind: int, query: bool) -> Array:
