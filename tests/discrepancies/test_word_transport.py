@@ -11,7 +11,9 @@ import pytest
 
 from scispaces.transport import (
     documents_from_tokens,
+    documents_from_vectors,
     emd,
+    nearest_documents,
     rwmd,
     sinkhorn,
     wcd,
@@ -149,6 +151,36 @@ def test_default_of_a_batched_solver_is_far_from_the_optimum():
     exact = np.array([emd(masses[0], masses[0], cost) for cost in costs])
     assert np.abs(outcome.plan.sum(2) - masses).max() < 1e-3
     assert (np.asarray(outcome.value_linear) > 2 * exact).all()
+
+
+@pytest.mark.discrepancy("word-transport-batched-solver")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of log(0), on the way to what is checked
+def test_default_of_a_batched_solver_does_not_take_a_mass_of_zero():
+    """One empty place, as in padded batches, and the value is not a number; the true one is."""
+    cost, masses = 1 - np.eye(3), np.array([0.5, 0.5, 0.0])
+    outcome = ot.batch.solve_batch(cost[None], a=masses[None], b=masses[None, ::-1])
+    assert np.isnan(outcome.value_linear).all()
+    assert emd(masses, masses[::-1], cost) == pytest.approx(0.5)
+
+
+def _in_the_order_of_centres(query, texts, part):
+    """The nearest of the first `part` of the texts by the distance of centres."""
+    order = sorted(range(len(texts)), key=lambda number: wcd(query, texts[number]))
+    seen = order[: int(len(texts) * part)]
+    return min(seen, key=lambda number: wmd(query, texts[number]))
+
+
+@pytest.mark.discrepancy("word-transport-half-the-list")
+def test_a_search_that_stops_after_half_the_list_loses_the_nearest_text():
+    """Three texts share the query's centre and are far from its words; the fourth is nearest."""
+    query = np.array([[0.0, 0.0], [2.0, 0.0]])
+    far = [np.array([[1.0, height], [1.0, -height]]) for height in (3.0, 4.0, 5.0)]
+    texts = [*far, query + np.array([1.6, 0.0])]
+    assert _in_the_order_of_centres(query, texts, 1) == 3
+    assert _in_the_order_of_centres(query, texts, 0.5) == 0
+    documents = documents_from_vectors(texts)
+    found = nearest_documents(documents_from_vectors([query]), documents, 1)
+    assert found.indices.tolist() == [[3]]
 
 
 @pytest.mark.discrepancy("word-transport-two-values")
