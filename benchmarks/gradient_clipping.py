@@ -4,7 +4,7 @@
 
 The gradients have the shapes of a language model of the GPT-2 family (12 layers, 82 tensors of
 width 256) and of a two-layer LSTM. How turns are taken and ratios formed is told in
-`benchmarks/word_transport.py`. Clipping alone is compared with torch's function in both of its
+`benchmarks/turns.py`. Clipping alone is compared with torch's function in both of its
 forms, clipping and a step of plain SGD with `ClippedSGD`.
 """
 
@@ -14,7 +14,7 @@ import statistics
 import torch
 from torch import Tensor
 
-from benchmarks.word_transport import Arm, ratio, take_turns
+from benchmarks.turns import Arm, ratio, take_turns
 from scispaces.optim import ClippedSGD, clip_gradients_
 
 THRESHOLD = 1.0

@@ -36,6 +36,15 @@ def ratio(times: dict[str, list[float]], ours: str, rival: str) -> float:
     return statistics.median(b / a for a, b in zip(times[ours], times[rival], strict=True))
 
 
+def met_once(bar: Callable[[], bool], attempts: int = 5) -> bool:
+    """Whether a bar is met in one of several attempts.
+
+    For tests on machines that others share: there a ratio of times may be off by a factor of two
+    in any one attempt, but not in five, if the bar leaves a margin.
+    """
+    return any(bar() for _ in range(attempts))
+
+
 def rows_of(
     part: str,
     setting: str,
