@@ -5,6 +5,7 @@ batched and entropic ones take `PaddedPairs` and return approximations.
 """
 
 import json
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -90,19 +91,36 @@ def padded(table: NDArray[np.float32], pairs: list[Pair]) -> PaddedPairs:
     return batch
 
 
-def pot_batch(batch: PaddedPairs, reg: float | None) -> NDArray[np.float64]:
+def pot_batch(batch: PaddedPairs, reg: float | None, **settings: Any) -> NDArray[np.float64]:
     """POT's batched solver: Sinkhorn with a penalty `reg`, or as it comes, which has none.
 
     A mass of exactly 0 makes the latter not a number, so all get a little.
     """
     p, q = (side + 1e-12 for side in (batch.p, batch.q))
     p, q = (side / side.sum(1, keepdims=True) for side in (p, q))
-    values: NDArray[np.float64] = ot.batch.solve_batch(batch.cost, reg=reg, a=p, b=q).value_linear
+    solution = ot.batch.solve_batch(batch.cost, reg=reg, a=p, b=q, **settings)
+    values: NDArray[np.float64] = solution.value_linear
+    return values
+
+
+def penalised(
+    table: NDArray[np.float32], pairs: list[Pair], method: str, penalty: float
+) -> list[float]:
+    """Cost of POT's penalised plan, one pair at a time; the penalty is in mean costs.
+
+    `sinkhorn` multiplies by exponentials taken once, POT's default; `sinkhorn_log` takes them
+    in every step.
+    """
+    values = []
+    for a, p, b, q in pairs:
+        cost = cdist(table[a], table[b])
+        plan = ot.sinkhorn(p, q, cost, penalty * cost.mean(), method=method, stopThr=1e-4)
+        values.append(float((plan * cost).sum()))
     return values
 
 
 def geomloss_value(batch: PaddedPairs, blur: float) -> NDArray[np.float64]:
-    """geomloss 0.3.1, on points in float32, not debiased."""
+    """geomloss, on points in float32, not debiased: the value with penalty, not a plan's cost."""
     from geomloss import SamplesLoss
 
     loss = SamplesLoss("sinkhorn", p=1, blur=blur, debias=False, backend="tensorized")
@@ -114,7 +132,7 @@ def geomloss_value(batch: PaddedPairs, blur: float) -> NDArray[np.float64]:
 def relax_neighbours(
     interpreter: str, table: NDArray[np.float32], corpus: Documents, queries: Documents
 ) -> list[dict[str, Any]]:
-    """wmd-relax in the environment that `wmd_relax.py` describes: its lines, one a query."""
+    """wmd-relax in the environment that `wmd_relax.py` describes: a line for each query."""
     arrays = {"table": table}
     for name, side in (("corpus", corpus), ("queries", queries)):
         arrays |= {f"{name}_{part}": getattr(side, part) for part in ("starts", "words", "weights")}
@@ -123,5 +141,6 @@ def relax_neighbours(
         np.savez(file, **arrays)
         script = Path(__file__).with_name("wmd_relax.py")
         command = [interpreter, str(script), str(file)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=one_thread)
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]

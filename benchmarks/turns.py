@@ -53,7 +53,7 @@ def rows_of(
     problems: int,
     **more: Any,
 ) -> list[Row]:
-    """A row for each turn of each arm, all of which solve so many problems."""
+    """A row for each turn of each arm, all of which solve so many problems; `more` adds to them."""
     return [
         {
             "part": part,

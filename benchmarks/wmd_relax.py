@@ -6,12 +6,13 @@ The package (`wmd` 1.3.2) needs numpy 1, so it runs in an environment of its own
     relax/bin/pip install --no-build-isolation wmd==1.3.2
 
 `ARRAYS.npz` holds the table and the bags of the corpus and of the queries. Printed is a JSON line
-for each query and setting: the seconds of processor time, and the neighbours.
+for each query and setting: the seconds of processor time, the neighbours, and the versions.
 """
 
 import json
 import sys
 import time
+from importlib.metadata import version
 
 import numpy
 from wmd import WMD
@@ -49,7 +50,7 @@ def main(file: str) -> None:
                 "query": number,
                 "seconds": seconds,
                 "neighbours": neighbours,
-                "distances": [float(distance) for _, distance in found],
+                "versions": {"wmd": version("wmd"), "numpy": numpy.__version__},
             }
             print(json.dumps(line), flush=True)
 

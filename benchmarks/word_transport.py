@@ -4,40 +4,39 @@
     python -m benchmarks.word_transport --store --relax relax/bin/python
 
 The arms take turns, so that a busy moment of the machine hits all of them alike. One thread is
-timed by the processor time it used, two by the clock; rivals have one thread, as they come. Every
+timed by the processor time it used, two by the clock; rivals have one thread, and so have BLAS
+and torch; wmd-relax and the sentences run in processes of their own. Every
 turn is a row; `--store` keeps the rows in `data/recorded/word-transport/timings.csv`, from which
 the chapter computes its ratios. gensim and geomloss take part where they are installed, and
 wmd-relax where `--relax` names the interpreter that has it (see `wmd_relax.py`).
 """
 
 import argparse
-import importlib.metadata
 import statistics
 from collections.abc import Callable
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
 
-from benchmarks import transport_growth, transport_rivals
+from benchmarks import transport_growth, transport_rivals, transport_search
 from benchmarks import transport_texts as texts
-from benchmarks.turns import Arm, Row, rows_of, take_turns, timed
+from benchmarks.turns import Arm, Row, rows_of, take_turns
 from scispaces.evidence import find_root
 from scispaces.evidence.store import process_provenance, store_table
 from scispaces.transport import (
     documents_from_tokens,
     emd_batch,
-    nearest_documents,
-    rwmd,
     sinkhorn,
     wmd_pairs,
     wrd_pairs,
 )
-from scispaces.transport._costs import EUCLIDEAN
-from scispaces.transport._relaxed import relax, side_of
 
-RIVALS = ("POT", "scipy", "numpy", "gensim", "geomloss")
-CORPORA = {"tight": (300, 40), "middle": (30, 40), "loose": (12, 0)}  # latent dimensions, topics
+RIVALS = ("gensim", "geomloss")
+TOLERANCE = 1e-3  # of the sums of a penalised plan
 CHAPTER = "word-transport"
 
 
@@ -91,26 +90,31 @@ def pairs_part(repeats: int) -> list[Row]:
 
 
 def entropic_part(repeats: int, count: int = 200) -> list[Row]:
-    """Batched approximations of the same distances: what they cost and what they miss."""
+    """Batched approximations of sentence distances: what they cost and what they miss.
+
+    The costs are given to all but ours and geomloss, which take them from vectors. Iterations end
+    when the sums are right to a thousandth; geomloss has no such setting.
+    """
     table = texts.vector_table()
     first, second = (texts.as_documents(table, side) for side in texts.sentence_pairs(count))
-    exact = wmd_pairs(first, second, n_jobs=1).values
-    batch = transport_rivals.padded(table, texts.as_pairs(first, second))
+    pairs = texts.as_pairs(first, second)
+    exact = np.array(transport_rivals.cdist_and_emd2(table, pairs))
+    batch = transport_rivals.padded(table, pairs)
     rivals = transport_rivals
     arms: dict[str, Arm] = {
         "exact, ours": lambda: wmd_pairs(first, second, n_jobs=1).values,
-        **{
-            f"Sinkhorn {reg}, ours": lambda reg=reg: (
-                sinkhorn(batch.p, batch.q, batch.cost, reg, tolerance=1e-3).cost
-            )
-            for reg in (0.05, 0.02)
-        },
-        "ot.batch.solve_batch, 0.05": lambda: rivals.pot_batch(batch, 0.05),
-        "ot.batch.solve_batch, as it comes": lambda: rivals.pot_batch(batch, None),
+        "solve_batch, as it comes": lambda: rivals.pot_batch(batch, None),
     }
-    if find_spec("geomloss"):
-        for blur in (0.05, 0.01):
-            arms[f"geomloss, blur {blur}"] = lambda blur=blur: rivals.geomloss_value(batch, blur)
+    for reg in (0.05, 0.02):
+        arms[f"Sinkhorn, ours, {reg}"] = lambda reg=reg: (
+            sinkhorn(batch.p, batch.q, batch.cost, reg, tolerance=TOLERANCE).cost
+        )
+        for method in ("log_sinkhorn", "sinkhorn"):
+            arms[f"solve_batch, {method}, {reg}"] = lambda reg=reg, method=method: rivals.pot_batch(
+                batch, reg, method=method, tol=TOLERANCE
+            )
+        if find_spec("geomloss"):
+            arms[f"geomloss, {reg}"] = lambda reg=reg: rivals.geomloss_value(batch, reg)
     misses = {name: np.abs(arm() / exact - 1) for name, arm in arms.items()}
     rows = rows_of("entropic", f"{count} pairs", take_turns(arms, repeats), 1, count)
     for row in rows:
@@ -152,93 +156,6 @@ def solver_part(repeats: int) -> list[Row]:
     ]
 
 
-def neighbours(
-    kind: str, queries: int, documents: int, sample: int, relax_python: str | None = None
-) -> list[Row]:
-    """Ten neighbours of each query; the slow rivals from a sample of the pairs or queries.
-
-    Texts of about 20 to 150 words; in the loose corpus no text is much nearer than the others.
-    """
-    latent, topics = CORPORA[kind]
-    table = texts.vector_table(texts.WORDS, latent, topics)
-    corpus, asked = (
-        texts.as_documents(table, texts.random_texts(count, 21, 160, len(table), seed, topics))
-        for seed, count in ((5, documents), (6, queries))
-    )
-    nearest_documents(asked[:1], corpus[:20], 10, n_jobs=1)
-    rng = np.random.default_rng(7)
-    some = rng.integers(queries, size=sample), rng.integers(documents, size=sample)
-    pairs = texts.as_pairs(asked[some[0]], corpus[some[1]])
-    checked = max(1, sample // 10)
-    repeated = asked[np.repeat(np.arange(checked), documents)]
-    every = corpus[np.tile(np.arange(documents), checked)]
-    arms: dict[str, tuple[Arm, int, int]] = {
-        **{
-            f"ours, {threads} thread{'s' if threads > 1 else ''}": (
-                lambda threads=threads: nearest_documents(asked, corpus, 10, n_jobs=threads),
-                threads,
-                queries * documents,
-            )
-            for threads in (1, 2)
-        },
-        "brute force, ours": (
-            lambda: wmd_pairs(repeated, every, n_jobs=1).values,
-            1,
-            checked * documents,
-        ),
-        "brute force, cdist + ot.emd2": (
-            lambda: transport_rivals.cdist_and_emd2(table, pairs),
-            1,
-            sample,
-        ),
-    }
-    rows, results = [], {}
-    for name, (arm, threads, problems) in arms.items():
-        seconds, results[name] = timed(arm, threads)
-        rows += rows_of("neighbours", kind, {name: [seconds]}, threads, problems)
-    found = results["ours, 1 thread"]
-    full = results["brute force, ours"].reshape(checked, documents)
-    nearest = np.sort(full, axis=1)[:, :10]
-    rows[0] |= {
-        "solved": float(found.solved.mean()),
-        "refuted": float(found.refuted.mean()),
-        "tightness": float((rwmd(asked[:checked], corpus) / full).mean()),
-        "largest_miss": float(np.abs(found.distances[:checked] / nearest - 1).max()),
-    }
-    if relax_python:
-        rows += _relax_rows(relax_python, kind, table, corpus, asked, found)
-    return rows
-
-
-def _relax_rows(
-    interpreter: str, kind: str, table: Any, corpus: Any, asked: Any, found: Any
-) -> list[Row]:
-    """wmd-relax on the first three queries, to the end and with its defaults."""
-    rows = []
-    for line in transport_rivals.relax_neighbours(interpreter, table, corpus, asked[:3]):
-        right = np.isin(line["neighbours"], found.indices[line["query"]]).mean()
-        times = {f"wmd-relax, {line['setting']}": [line["seconds"]]}
-        [row] = rows_of("neighbours", kind, times, 1, len(corpus))
-        rows.append({**row, "turn": line["query"], "right_neighbours": float(right)})
-    return rows
-
-
-def bounds_part(repeats: int) -> list[Row]:
-    """Both bounds of 2,000 documents, documents and query of 85 words, the product given."""
-    table = texts.vector_table()
-    rng = np.random.default_rng(8)
-    drawn = [rng.choice(len(table), 85, replace=False) for _ in range(2001)]
-    documents = texts.as_documents(table, drawn)
-    query = side_of(documents[:1], EUCLIDEAN, query=True)
-    corpus = side_of(documents[1:], EUCLIDEAN, query=False)
-    product = corpus.factors @ query.factors[query.local].T
-    every, bounds = np.arange(2000), np.empty((2, 2000))
-    arms: dict[str, Arm] = {
-        "both RWMD bounds": lambda: relax(product, query.masses, corpus, every, bounds)
-    }
-    return rows_of("bounds", "85 words", take_turns(arms, 5 * repeats), 1, 2000)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parts: dict[str, Callable[[argparse.Namespace], list[Row]]] = {
@@ -247,10 +164,12 @@ def main() -> None:
         "solver": lambda o: solver_part(o.repeats),
         "neighbours": lambda o: [
             row
-            for kind in CORPORA
-            for row in neighbours(kind, o.queries, o.documents, 100, o.relax)
+            for kind in transport_search.CORPORA
+            for row in transport_search.searches_part(
+                kind, o.queries, o.documents, relax_python=o.relax
+            )
         ],
-        "bounds": lambda o: bounds_part(o.repeats),
+        "bounds": lambda o: transport_search.bounds_part(o.repeats),
         "words": lambda o: transport_growth.words_part(o.repeats),
         "corpus": lambda o: transport_growth.corpus_part(),
         "sentences": lambda o: transport_growth.sentences_part(o.repeats),
@@ -263,14 +182,16 @@ def main() -> None:
     parser.add_argument("--store", action="store_true", help="keep the rows in data/recorded")
     options = parser.parse_args()
     rows: list[Row] = []
-    for part in options.parts:
-        measured = parts[part](options)
-        _print(measured)
-        rows += measured
+    origin = process_provenance(find_root())
+    origin["packages"] |= {name: version(name) for name in RIVALS if find_spec(name)}
+    origin["threads of BLAS and torch"] = 1
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        for part in options.parts:
+            measured = parts[part](options)
+            _print(measured)
+            rows += measured
     if options.store:
-        origin = process_provenance(find_root())
-        installed = {name: importlib.metadata.version(name) for name in RIVALS if find_spec(name)}
-        origin["packages"] |= installed | ({"wmd": "1.3.2"} if options.relax else {})
         store_table(find_root(), CHAPTER, "timings", rows, origin)
 
 

@@ -39,9 +39,9 @@ def sinkhorn(
     .. math:: W \le \text{cost} \le \text{value} \le W + \varepsilon \min\{H(p), H(q)\},
 
     (book: `word-transport-entropic-bias`), and two equal distributions of more than one point
-    are not at distance 0 (book: `word-transport-two-points`). It needs more time than the exact
-    solver on a processor for all sizes up to a thousand; what it offers are gradients, other
-    devices and batches.
+    are not at distance 0 (book: `word-transport-two-points`). On a processor, for up to a thousand
+    places, the exact solver of this package takes less time; what this offers are gradients,
+    other devices and batches.
 
     Args:
         p: Masses of the sources, shape (..., m), not negative; they are divided by their sums.
