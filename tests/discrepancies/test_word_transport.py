@@ -9,6 +9,7 @@ import ot
 import ot.batch
 import pytest
 
+from scispaces.studies.word_timings import recorded_timings
 from scispaces.transport import (
     documents_from_tokens,
     documents_from_vectors,
@@ -144,7 +145,7 @@ def test_raw_counts_put_the_shortest_text_first():
 
 @pytest.mark.discrepancy("word-transport-batched-solver")
 def test_default_of_a_batched_solver_is_far_from_the_optimum():
-    """On random costs its value is three times the optimum and more, with the right masses."""
+    """On random costs its value is twice the optimum and more, with the right masses."""
     costs = np.random.default_rng(0).uniform(size=(3, 12, 12))
     masses = np.full((3, 12), 1 / 12)
     outcome = ot.batch.solve_batch(costs, a=masses, b=masses)
@@ -181,6 +182,18 @@ def test_a_search_that_stops_after_half_the_list_loses_the_nearest_text():
     documents = documents_from_vectors(texts)
     found = nearest_documents(documents_from_vectors([query]), documents, 1)
     assert found.indices.tolist() == [[3]]
+
+
+@pytest.mark.discrepancy("word-transport-half-the-list")
+def test_recorded_searches_of_the_package_itself_lose_neighbours_with_its_defaults_alone():
+    """Of ten neighbours of nine queries some are missing; run to the end it finds all of them."""
+    found = {}
+    for row in recorded_timings().rows:
+        if row["arm"].startswith("wmd-relax"):
+            found.setdefault(row["arm"].split(", ")[1], []).append(row["right_neighbours"])
+    assert len(found["its defaults"]) == 9
+    assert min(found["its defaults"]) < 1
+    assert found["run to the end"] == [1.0] * 9
 
 
 @pytest.mark.discrepancy("word-transport-two-values")
