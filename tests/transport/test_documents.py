@@ -1,10 +1,17 @@
 """Token lists as bags of words: merging, stop words, unknown words, empty documents."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
-from scispaces.transport import documents_from_tokens, documents_from_vectors, wmd_pairs
+from scispaces.transport import (
+    Documents,
+    documents_from_tokens,
+    documents_from_vectors,
+    wmd_pairs,
+)
 
 VOCABULARY = {"president": 3, "speaks": 1, "media": 0, "the": 2}
 TABLE = np.arange(12, dtype=np.float32).reshape(4, 3)
@@ -93,3 +100,23 @@ def test_what_is_refused():
         documents_from_vectors([np.eye(2), np.eye(3)])
     with pytest.raises(ValueError, match=r"for all 1 documents. Got 2."):
         documents_from_vectors([np.eye(2)], [[1, 1], [1, 1]])
+
+
+@pytest.mark.parametrize(
+    ("starts", "words", "weights", "message"),
+    [
+        ([0, 5], [0, 1], [1.0, 1.0], "`starts` must rise from 0"),
+        ([0, 2, 1, 2], [0, 1], [1.0, 1.0], "`starts` must rise from 0"),
+        ([0, 2], [0, 1], [1.0], "`starts` must rise from 0"),
+        ([0, 2], [0, 9], [1.0, 1.0], "`words` must be rows of 4 vectors. Got 9 at index 1"),
+        ([0, 2], [-1, 0], [1.0, 1.0], "`words` must be rows of 4 vectors. Got -1 at index 0"),
+        ([0, 2], [0, 1], [1.0, -1.0], "`weights` must be positive and finite. Got -1 at index 1"),
+        ([0, 2], [0, 1], [np.nan, 1.0], "`weights` must be positive and finite. Got nan"),
+    ],
+)
+def test_documents_that_would_be_read_outside_their_arrays_are_refused(
+    starts, words, weights, message
+):
+    arrays = np.array(starts), np.array(words, np.int32), np.array(weights)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Documents(np.eye(4), *arrays)

@@ -13,6 +13,7 @@ from scispaces.transport._common import (
     ArrayLike,
     as_masses,
     as_vectors,
+    refuse_where,
     starts_of,
 )
 from scispaces.transport._jit import kernel
@@ -31,6 +32,19 @@ class Documents:
     starts: NDArray[np.int64]  # (documents + 1,)
     words: NDArray[np.int32]
     weights: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        """Refuse what compiled loops would follow out of the arrays."""
+        ends = len(self.words), len(self.weights)
+        if self.starts[0] != 0 or (np.diff(self.starts) < 0).any() or {*ends} != {self.starts[-1]}:
+            raise ValueError(
+                "`starts` must rise from 0 to the number of `words` and of `weights`. "
+                f"Got an end of {self.starts[-1]} for {ends[0]} and {ends[1]}."
+            )
+        outside = (self.words < 0) | (self.words >= len(self.vectors))
+        refuse_where("words", self.words, outside, f"be rows of {len(self.vectors)} vectors")
+        wrong = ~((self.weights > 0) & (self.weights < np.inf))
+        refuse_where("weights", self.weights, wrong, "be positive and finite")
 
     def __len__(self) -> int:
         return len(self.starts) - 1
