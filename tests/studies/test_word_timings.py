@@ -19,9 +19,10 @@ def row(arm, turn, seconds, threads=1, problems=1):
 
 def test_a_ratio_is_the_median_over_turns_of_the_time_for_one_problem():
     """A slow turn that hits both arms leaves the ratio as it is; the order of rows is no matter."""
-    slow = [row("ours", 1, 100.0), row("rival", 1, 400.0, problems=2)]
-    rest = [row("ours", 0, 1.0), row("ours", 2, 1.0), row("rival", 2, 4.0), row("rival", 0, 4.0)]
-    assert Timings(slow + rest).ratio("pairs", "few", "ours", "rival") == 4.0
+    slow = [row("ours", 1, 100.0), row("rival", 1, 800.0, problems=2)]
+    ours = [row("ours", turn, 1.0) for turn in (0, 2)]
+    rival = [row("rival", turn, 8.0, problems=2) for turn in (2, 0)]
+    assert Timings(slow + ours + rival).ratio("pairs", "few", "ours", "rival") == 4.0
 
 
 def test_arms_that_were_not_timed_in_turns_are_compared_by_their_medians():
